@@ -1,0 +1,67 @@
+"""A fake LLM provider that enforces a rate limit: requests in, a trace out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fake_provider._attempt import Attempt
+    from fake_provider._callers import caller
+    from fake_provider._errors import AttemptLimit, ProviderError, UnansweredRequest
+    from fake_provider._faults import Arrival, Fault
+    from fake_provider._hints import HintStyle
+    from fake_provider._limits import Limit, Limits
+    from fake_provider._provider import FakeProvider
+    from fake_provider._service import ServiceTime
+    from fake_provider._trace import Call, Trace, TraceError
+
+__all__ = [
+    "Arrival",
+    "Attempt",
+    "AttemptLimit",
+    "Call",
+    "FakeProvider",
+    "Fault",
+    "HintStyle",
+    "Limit",
+    "Limits",
+    "ProviderError",
+    "ServiceTime",
+    "Trace",
+    "TraceError",
+    "UnansweredRequest",
+    "caller",
+]
+
+# Importing the package costs nothing: the judge needs a Trace without the provider's machinery.
+_HOMES = {
+    "Arrival": "_faults",
+    "Attempt": "_attempt",
+    "AttemptLimit": "_errors",
+    "Call": "_trace",
+    "FakeProvider": "_provider",
+    "Fault": "_faults",
+    "HintStyle": "_hints",
+    "Limit": "_limits",
+    "Limits": "_limits",
+    "ProviderError": "_errors",
+    "ServiceTime": "_service",
+    "Trace": "_trace",
+    "TraceError": "_trace",
+    "UnansweredRequest": "_errors",
+    "caller": "_callers",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

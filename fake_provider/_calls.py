@@ -1,0 +1,227 @@
+"""Calls: which call and which unit of work an attempt belongs to, and which layer made it.
+
+An attempt continues its caller's last call if the SDK's own counter says so; or if that call's
+last attempt failed and the body is equal, or the loop that retried it is still on the stack. A
+refused unit of work whose task has ended is claimed, first in first out, by the next equal body
+from anyone: a re-queue, which is a new call for the same unit.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+from fake_provider._attempt import Layer
+from fake_provider._frames import Relation, Stack
+from fake_provider._lineage import Lineage, Scope, has_ended
+
+Attribution = Literal["exact", "inferred"]
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class OpenCall:
+    """A call as far as it is known: its attempts so far, and how the last one ended."""
+
+    number: int
+    unit: str
+    digest: str
+    attempts: int = 0
+    failed: bool = False
+    # Scopes that had been started when its last attempt failed.
+    births: int = 0
+    attribution: Attribution = "exact"
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is remembered of one caller between two attempts."""
+
+    call: OpenCall
+    stack: Stack
+    ended_ns: int = 0
+    # The frame that sends one request after another, if there is one, with its habits: it went
+    # on after a success, or it repeated a body to retry.
+    loop: FrameType | None = None
+    went_on: bool = False
+    repeats: bool = False
+    guessed: list[OpenCall] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an attempt belongs.
+
+    Args:
+        call: Its call.
+        attempt: Its position in the call, from 1.
+        layer: Who made it.
+    """
+
+    call: OpenCall
+    attempt: int
+    layer: Layer
+
+
+class Calls:
+    """Groups attempts into calls and units, one caller at a time.
+
+    Args:
+        lineage: Who started whom, for the frames of parents that wait.
+    """
+
+    def __init__(self, lineage: Lineage) -> None:
+        self._lineage = lineage
+        self._work: WeakKeyDictionary[Scope, _Work] = WeakKeyDictionary()
+        self._owners: WeakKeyDictionary[OpenCall, Scope] = WeakKeyDictionary()
+        self._failed: dict[str, deque[OpenCall]] = {}
+        self._units: dict[str, int] = {}
+        self._count = 0
+
+    def place(self, owner: Scope, digest: str, sdk_retry: int | None, now_ns: int) -> Place:
+        """Return where an attempt belongs, and remember it as the caller's last.
+
+        Args:
+            owner: The scope whose calls it belongs to.
+            digest: Digest of the body.
+            sdk_retry: The SDK's own retry counter, if it sent one.
+            now_ns: Its arrival.
+
+        Returns:
+            Its call, position and layer.
+        """
+        stack = Stack.capture(self._lineage.waiting_frames(self._lineage.scope()))
+        work = self._work.get(owner)
+        layer: Layer = "code"
+        if sdk_retry:
+            call = work.call if work is not None else self._orphan(digest)
+            layer = "sdk"
+            work = self._continue(owner, work, call, stack)
+        elif work is not None and work.call.failed:
+            before = work.call
+            continued = self._after_failure(work, digest, stack, now_ns)
+            call = continued or self._new(owner, digest)
+            if continued is None:
+                call.attribution = before.attribution
+            work = self._continue(owner, work, call, stack)
+        else:
+            call = self._new(owner, digest)
+            work = self._after_success(owner, work, call, stack)
+        call.attempts += 1
+        call.failed = False
+        return Place(call, call.attempts, "first" if call.attempts == 1 else layer)
+
+    def ended(self, call: OpenCall, *, failed: bool, now_ns: int) -> None:
+        """Note how an attempt of `call` ended."""
+        call.failed = failed
+        if failed:
+            call.births = self._lineage.births
+            waiting = self._failed.setdefault(call.digest, deque())
+            if call not in waiting:
+                waiting.append(call)
+        owner = self._owners.get(call)
+        work = self._work.get(owner) if owner is not None else None
+        if work is not None and work.call is call:
+            work.ended_ns = now_ns
+            if not failed:
+                # Only the frame that goes on matters now: let go of the others' variables.
+                work.stack = Stack(work.stack.frames[:1])
+
+    def forget(self) -> None:
+        """Let go of every stack that is held."""
+        self._work.clear()
+
+    def _after_failure(
+        self, work: _Work, digest: str, stack: Stack, now_ns: int
+    ) -> OpenCall | None:
+        """Return the call that this attempt continues, or None for a new one."""
+        relation, shared = stack.relation(work.stack)
+        if digest == work.call.digest:
+            if relation is Relation.LOOP:
+                work.loop, work.repeats = shared, True
+            return work.call
+        if relation is Relation.RETRY and digest not in self._units:
+            return work.call
+        if relation is Relation.LOOP:
+            return self._in_a_loop(work, shared, now_ns)
+        return None
+
+    def _in_a_loop(self, work: _Work, frame: FrameType | None, now_ns: int) -> OpenCall | None:
+        """Decide by the loop's habits whether another body is a nonce or the next question."""
+        if work.loop is not frame:
+            work.loop, work.went_on, work.repeats, work.guessed = frame, False, False, []
+        if work.repeats:
+            return None
+        # A retry loop waits after a failure; a loop over questions goes straight on.
+        if not work.went_on and now_ns > work.ended_ns:
+            work.guessed.append(work.call)
+            return work.call
+        # Nothing tells: neither this call nor the next one is evidence of anything.
+        work.call.attribution = "inferred"
+        return None
+
+    def _after_success(
+        self, owner: Scope, work: _Work | None, call: OpenCall, stack: Stack
+    ) -> _Work:
+        """Note that the caller went on to new work, which shows what its loop is."""
+        if work is not None:
+            inner = stack.innermost
+            if inner is not None and work.stack.innermost is inner:
+                if work.loop is not inner:
+                    work.loop, work.repeats, work.guessed = inner, False, []
+                work.went_on = True
+                for guess in work.guessed:
+                    guess.attribution = "inferred"
+                work.guessed = []
+        return self._continue(owner, work, call, stack)
+
+    def _continue(self, owner: Scope, work: _Work | None, call: OpenCall, stack: Stack) -> _Work:
+        """Remember `call` as the caller's last one."""
+        if work is None:
+            work = self._work[owner] = _Work(call, stack)
+        work.call, work.stack = call, stack
+        self._owners[call] = owner
+        return work
+
+    def _new(self, owner: Scope, digest: str) -> OpenCall:
+        """Return a new call, for new work or for a unit that somebody gave up."""
+        call = OpenCall(self._count, self._claim(owner, digest), digest)
+        self._count += 1
+        return call
+
+    def _claim(self, owner: Scope, digest: str) -> str:
+        """Return the oldest unit of this body that was given up, or a new one."""
+        waiting = self._failed.get(digest, ())
+        for call in list(waiting):
+            if not call.failed:
+                self._failed[digest].remove(call)
+            elif self._given_up(call, owner):
+                self._failed[digest].remove(call)
+                return call.unit
+        count = self._units[digest] = self._units.get(digest, 0) + 1
+        return digest if count == 1 else f"{digest}/{count}"
+
+    def _given_up(self, call: OpenCall, claimant: Scope) -> bool:
+        """Tell whether `claimant` can have been given what nobody is left to retry.
+
+        A worker that had been started before and sends its first request brings work of its own:
+        equal prompts from a fleet are not re-queues of one another.
+        """
+        if claimant not in self._work and not self._lineage.born_after(claimant, call.births):
+            return False
+        owner = self._owners.get(call)
+        if owner is None or has_ended(owner):
+            return True
+        work = self._work.get(owner)
+        return owner is claimant or work is None or work.call is not call
+
+    def _orphan(self, digest: str) -> OpenCall:
+        """Return the failed call that an SDK's retry from an unknown caller continues."""
+        waiting = self._failed.get(digest)
+        if waiting:
+            return waiting[-1]
+        call = OpenCall(self._count, digest, digest)
+        self._count += 1
+        return call

@@ -1,0 +1,85 @@
+"""Faults: scripted answers that come before the limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What a script sees of an attempt.
+
+    Args:
+        at: Seconds since the provider was opened.
+        number: Requests that arrived before it.
+        nth: Requests with the same body that arrived before it.
+        caller: Who makes it.
+        attempt: Its position in its call, from 1.
+        body: The decoded body.
+    """
+
+    at: float
+    number: int
+    nth: int
+    caller: str
+    attempt: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A scripted answer.
+
+    Args:
+        status: HTTP status, from 200 to 599.
+        headers: Headers of the answer beside the dialect's own, such as `{"retry-after": "60"}`.
+        body: The body: JSON as a dict, text, or None for the dialect's own body for the status.
+
+    Raises:
+        TypeError: The status is not a whole number.
+        ValueError: The status is out of its range.
+    """
+
+    status: int = 429
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.status, bool) or not isinstance(self.status, int):
+            raise TypeError(f"status must be a whole number from 200 to 599, got {self.status!r}")
+        if not 200 <= self.status <= 599:
+            raise ValueError(f"status must be a whole number from 200 to 599, got {self.status!r}")
+
+    def encoded_body(self) -> bytes | None:
+        """Return the body as bytes, None for the dialect's own."""
+        if self.body is None:
+            return None
+        if isinstance(self.body, str):
+            return self.body.encode()
+        return json.dumps(self.body, separators=(",", ":")).encode()
+
+
+Script = Callable[[Arrival], Fault | None]
+
+
+def as_script(source: Script | Iterable[Fault | None]) -> Script:
+    """Return a script from a function, or from a sequence that answers one request each.
+
+    Args:
+        source: A function of an Arrival that returns a Fault, or None to let the limits decide;
+            or a sequence of these, after whose end the limits decide.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if callable(source):
+        return source
+    if isinstance(source, Iterable):
+        faults = iter(source)
+        return lambda _arrival: next(faults, None)
+    raise TypeError(
+        f"script must be a function of an Arrival or a sequence of Fault and None, got {source!r}"
+    )

@@ -1,0 +1,139 @@
+"""Frames: telling a retry from new work by what is still running on the stack.
+
+A body with a nonce in it hides that an attempt is a retry. The stack does not: the loop that
+retries is a frame that was there at the failed attempt and is still there at the next one.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Iterable
+from types import FrameType
+
+# Frames of these packages carry every attempt and tell nothing of who retries.
+_CARRIERS = (
+    "anthropic",
+    "anyio",
+    "asyncio",
+    "concurrent",
+    "contextlib",
+    "fake_provider",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "openai",
+    "respx",
+    "sniffio",
+    "threading",
+    "trio",
+)
+# The stack above the test, or above the script, is the same for everybody.
+_ROOTS = ("_pytest", "pluggy", "pytest", "runpy")
+# Packages whose frames are retry loops and nothing else.
+_RETRY_LIBRARIES = ("backoff", "httpx_retries", "retry", "retrying", "stamina", "tenacity")
+_DEPTH = 120
+
+
+class Relation(enum.Enum):
+    """How an attempt stands to the caller's last one, which failed."""
+
+    RETRY = "the loop that made the failed attempt made this one"
+    LOOP = "one frame of the user's sends both: a retry with a nonce, or the next question"
+    NEW = "another piece of work"
+    UNCLEAR = "nothing tells"
+
+
+class Stack:
+    """The frames of the code under test at one attempt, innermost first.
+
+    Holding a frame keeps its variables alive, so a caller's stack is kept from one attempt to the
+    next and no longer.
+
+    Args:
+        frames: The frames, innermost first.
+    """
+
+    __slots__ = ("frames",)
+
+    def __init__(self, frames: Iterable[FrameType]) -> None:
+        self.frames = tuple(frames)
+
+    @classmethod
+    def capture(cls, waiting: Iterable[FrameType] = ()) -> Stack:
+        """Return the caller's stack, followed by those of the parents that wait for it."""
+        frames: list[FrameType] = []
+        frame: FrameType | None = sys._getframe(1)
+        depth = 0
+        while frame is not None and depth < _DEPTH:
+            package = _package(frame)
+            if package in _ROOTS:
+                break
+            if package not in _CARRIERS:
+                frames.append(frame)
+            frame = frame.f_back
+            depth += 1
+        frames.extend(f for f in waiting if _package(f) not in _CARRIERS + _ROOTS)
+        return cls(frames)
+
+    @property
+    def innermost(self) -> FrameType | None:
+        """The innermost frame of the code under test."""
+        return self.frames[0] if self.frames else None
+
+    def relation(self, failed: Stack) -> tuple[Relation, FrameType | None]:
+        """Return how this attempt stands to a failed one, and the innermost frame they share.
+
+        Args:
+            failed: The stack at the attempt before, which failed.
+
+        Returns:
+            The relation, and the shared frame if there is one.
+        """
+        live = {id(frame): at for at, frame in enumerate(self.frames)}
+        for then, frame in enumerate(failed.frames):
+            now = live.get(id(frame))
+            if now is None:
+                continue
+            if _package(frame) in _RETRY_LIBRARIES:
+                return Relation.RETRY, frame
+            if then == 0 and now == 0:
+                return Relation.LOOP, frame
+            if then == 0 or now == 0:
+                return Relation.UNCLEAR, frame
+            same = _same_work(failed.frames[then - 1], self.frames[now - 1])
+            return (Relation.RETRY if same else Relation.NEW), frame
+        return Relation.NEW, None
+
+
+def _package(frame: FrameType) -> str:
+    """Return the top-level package that a frame's code belongs to."""
+    name: str = frame.f_globals.get("__name__") or ""
+    return name.partition(".")[0]
+
+
+def _same_work(then: FrameType, now: FrameType) -> bool:
+    """Tell whether a shared frame called the same function with the same arguments again."""
+    if then.f_code is not now.f_code:
+        return False
+    code = then.f_code
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)  # *args and **kwargs
+    before, after = then.f_locals, now.f_locals
+    return all(_equal(before.get(n), after.get(n)) for n in code.co_varnames[:count])
+
+
+def _equal(one: object, other: object) -> bool:
+    """Compare without calling a method of the user's classes."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (str, bytes, int, float)):
+        return one == other
+    if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(v, other[k]) for k, v in one.items())
+    return False

@@ -1,0 +1,96 @@
+"""Hints: the wait that a refusal names, how it is sent, and how the SDKs read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Literal, get_args
+
+from fake_provider._attempt import HintForm
+from fake_provider._limits import real_number
+
+NS = 1_000_000_000
+SentForm = Literal["seconds", "ms", "date", "reset", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HintStyle:
+    """How the provider tells a refused client to wait.
+
+    Args:
+        form: `"seconds"` (Retry-After, whole, rounded up), `"ms"` (retry-after-ms), `"date"`
+            (Retry-After as an HTTP date), `"reset"` (only the dialect's reset headers) or
+            `"none"`.
+        pad_s: Seconds added to the true wait; 0 or more.
+        skew_s: Seconds by which the provider's wall clock is ahead of the client's.
+
+    Raises:
+        TypeError: An argument is not a number.
+        ValueError: An argument is out of its range.
+    """
+
+    form: SentForm = "seconds"
+    pad_s: float = 0.0
+    skew_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        forms = get_args(SentForm)
+        if self.form not in forms:
+            raise ValueError(f"hint must be one of {', '.join(forms)}, got {self.form!r}")
+        real_number("pad_s", self.pad_s, "seconds", low=0.0)
+        real_number("skew_s", self.skew_s, "seconds")
+
+
+def hint_style(hint: object) -> HintStyle:
+    """Return the style that the keyword `hint` states: a form, or a style.
+
+    Raises:
+        TypeError: It is neither a string nor a HintStyle.
+        ValueError: The form is unknown.
+    """
+    if isinstance(hint, HintStyle):
+        return hint
+    if not isinstance(hint, str):
+        raise TypeError(f"hint must be a form or a HintStyle, got {hint!r}")
+    return HintStyle(form=hint)  # type: ignore[arg-type]
+
+
+def read_hint(headers: Mapping[str, str], wall_ns: int) -> tuple[float, HintForm] | None:
+    """Return the seconds to wait that the headers name, and the form they name it in.
+
+    The order is that of the anthropic and openai SDKs (read 2026-11-25): `retry-after-ms`, then
+    `retry-after` as seconds, then as an HTTP date. Zero, negative and past values are returned as
+    they are: they were sent, but bind nobody.
+
+    Args:
+        headers: Header values by lower-case name.
+        wall_ns: The provider's wall clock when the answer leaves, in POSIX nanoseconds.
+
+    Returns:
+        The wait in seconds and its form; None if there is none, or none that can be read.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000, "ms"
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    seconds = _number(value)
+    if seconds is not None:
+        return seconds, "seconds"
+    try:
+        deadline = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return deadline.timestamp() - wall_ns / NS, "date"
+
+
+def _number(value: str | None) -> float | None:
+    """Return a finite number, or None."""
+    try:
+        number = float(value) if value is not None else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

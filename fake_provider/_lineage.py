@@ -1,0 +1,329 @@
+"""Lineage: which task, job or thread started which, and who only waits for whom.
+
+A client that makes a task or a thread for each attempt (`asyncio.wait_for`, `asyncio.to_thread`,
+a pool with one job at a time) is still one caller. So while a provider is open, the creation of
+tasks, pool jobs and threads is noted, and a scope counts as its parent as long as the parent
+does nothing but wait for it.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures.thread
+import functools
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+# A scope is an asyncio task, a trio task, the future of a pool's job, or a thread.
+Scope = Any
+
+# How many frames below the top a thread's own wait can lie (result -> wait -> acquire -> hooks).
+_WAIT_DEPTH = 25
+# Future.result and exception, Thread.join; concurrent.futures.wait and as_completed.
+_WAITS_FOR_ONE = ("result", "exception", "join")
+_WAITS_FOR_SOME = ("wait", "as_completed")
+# wait_for, shield and gather put one future between child and parent, nested ones two.
+_WAKE_DEPTH = 3
+
+
+class Lineage:
+    """Notes who started whom, between `open` and `close`."""
+
+    def __init__(self) -> None:
+        self._parents: WeakKeyDictionary[Scope, Scope] = WeakKeyDictionary()
+        self._children: WeakKeyDictionary[Scope, WeakSet[Scope]] = WeakKeyDictionary()
+        # Scopes that were alive together with a sibling: they are callers of their own.
+        self._crowded: WeakSet[Scope] = WeakSet()
+        self._awaited: WeakSet[Scope] = WeakSet()
+        self._owners: WeakKeyDictionary[Scope, Scope] = WeakKeyDictionary()
+        self._threads: WeakKeyDictionary[Scope, threading.Thread] = WeakKeyDictionary()
+        self._births: WeakKeyDictionary[Scope, int] = WeakKeyDictionary()
+        self.births = 0
+        self._jobs = threading.local()
+        self._undo: list[Callable[[], None]] = []
+
+    def open(self) -> None:
+        """Start noting; asyncio is watched only where it has been imported."""
+        self._watch_threads()
+        self._watch_jobs()
+        if "asyncio" in sys.modules:
+            self._watch_asyncio()
+
+    def close(self) -> None:
+        """Stop noting and put back what was replaced."""
+        while self._undo:
+            self._undo.pop()()
+
+    def scope(self) -> Scope:
+        """Return the task, job or thread that is running now."""
+        asyncio = sys.modules.get("asyncio")
+        if asyncio is not None:
+            loop = asyncio._get_running_loop()
+            if loop is not None:
+                task = asyncio.current_task(loop)
+                if task is not None:
+                    return task
+        trio = sys.modules.get("trio")
+        if trio is not None and trio.lowlevel.in_trio_task():
+            return trio.lowlevel.current_task()
+        job = getattr(self._jobs, "current", None)
+        return threading.current_thread() if job is None else job
+
+    def owner(self, scope: Scope) -> Scope:
+        """Return the scope that `scope` counts as: itself, or a parent that only awaits it.
+
+        The answer is settled on the first question, so that a caller keeps its identity when its
+        siblings end before it.
+        """
+        owner = self._owners.get(scope)
+        if owner is None:
+            if self.thread_of(scope) is not None:
+                # A new thread runs before its starter comes to the line that waits for it, or
+                # that starts the next one: let it come there first.
+                time.sleep(0)
+            parent = self._parent(scope)
+            only_awaited = parent is not None and self._only_awaits(parent, scope)
+            owner = self.owner(parent) if only_awaited else scope
+            self._owners[scope] = owner
+        return owner
+
+    def born_after(self, scope: Scope, births: int) -> bool:
+        """Tell whether `scope` was started after that many others; True if its start is unknown."""
+        return self._births.get(scope, births + 1) > births
+
+    def waiting_frames(self, scope: Scope) -> Iterator[FrameType]:
+        """Yield the frames of the parents that `scope` counts as, innermost first."""
+        while self._owners.get(scope, scope) is not scope:
+            parent = self._parent(scope)
+            if parent is None:
+                return
+            yield from _frames_of(parent, self._threads.get(parent))
+            scope = parent
+
+    def thread_of(self, scope: Scope) -> threading.Thread | None:
+        """Return the thread that runs a job, or the thread itself; None for a task."""
+        if isinstance(scope, threading.Thread):
+            return scope
+        return self._threads.get(scope)
+
+    def _parent(self, scope: Scope) -> Scope | None:
+        """Return who started `scope`, if that was seen."""
+        nursery = getattr(scope, "parent_nursery", None)
+        if nursery is not None:
+            return nursery.parent_task
+        return self._parents.get(scope)
+
+    def _note(self, child: Scope, parent: Scope) -> None:
+        """Note that `parent` started `child`, and which siblings are alive together."""
+        self._parents[child] = parent
+        self.births += 1
+        self._births[child] = self.births
+        siblings = self._children.setdefault(parent, WeakSet())
+        for sibling in list(siblings):
+            if not has_ended(sibling):
+                # Every older one has been marked when this one came, so one is enough.
+                self._crowded.update((sibling, child))
+                break
+            siblings.discard(sibling)
+        siblings.add(child)
+
+    def _only_awaits(self, parent: Scope, child: Scope) -> bool:
+        """Tell whether `child` has never had a sibling alive, and `parent` waits for it."""
+        nursery = getattr(child, "parent_nursery", None)
+        if nursery is not None:
+            return len(nursery.child_tasks) == 1 and bool(nursery._parent_waiting_in_aexit)
+        if child in self._crowded:
+            return False
+        if child in self._awaited:
+            return True
+        waiter = getattr(parent, "_fut_waiter", None)
+        if waiter is not None:
+            return _wakes(child, waiter, parent)
+        if _runs_loop_for(child):
+            return True
+        thread = self.thread_of(parent)
+        return thread is not None and _thread_waits(thread, child, self._threads.get(child))
+
+    def _watch_threads(self) -> None:
+        start = threading.Thread.start
+
+        @functools.wraps(start)
+        def noted(thread: threading.Thread) -> None:
+            # A pool's worker is nobody's child: its jobs are.
+            if getattr(thread, "_target", None) is not concurrent.futures.thread._worker:
+                self._note(thread, self.scope())
+            start(thread)
+
+        self._replace(threading.Thread, "start", noted)
+
+    def _watch_jobs(self) -> None:
+        item = concurrent.futures.thread._WorkItem
+        init, run = item.__init__, item.run
+
+        @functools.wraps(init)
+        def noted_init(work: Any, future: Any, *args: Any, **kwargs: Any) -> None:
+            init(work, future, *args, **kwargs)
+            self._note(future, self.scope())
+            if _called_by_to_thread():
+                self._awaited.add(future)
+
+        @functools.wraps(run)
+        def noted_run(work: Any, *args: Any) -> None:
+            self._jobs.current = work.future
+            self._threads[work.future] = threading.current_thread()
+            try:
+                run(work, *args)
+            finally:
+                # The worker must not keep its last job alive while it waits for the next.
+                self._jobs.current = None
+                del work
+
+        self._replace(item, "__init__", noted_init)
+        self._replace(item, "run", noted_run)
+
+    def _watch_asyncio(self) -> None:
+        from asyncio.base_events import BaseEventLoop
+
+        create_task = BaseEventLoop.create_task
+
+        @functools.wraps(create_task)
+        def noted(loop: Any, *args: Any, **kwargs: Any) -> Any:
+            parent = self.scope()
+            task = create_task(loop, *args, **kwargs)
+            self._note(task, parent)
+            return task
+
+        self._replace(BaseEventLoop, "create_task", noted)
+
+    def _replace(self, owner: Any, name: str, value: object) -> None:
+        """Set an attribute until `close`."""
+        before = owner.__dict__[name]
+        self._undo.append(lambda: setattr(owner, name, before))
+        setattr(owner, name, value)
+
+
+def has_ended(scope: Scope) -> bool:
+    """Tell whether a task, job or thread has ended."""
+    if isinstance(scope, threading.Thread):
+        return scope.ident is not None and not scope.is_alive()
+    done = getattr(scope, "done", None)
+    if done is not None:
+        return bool(done())
+    # A trio task has no `done`; once it has ended its coroutine has no frame.
+    coro = getattr(scope, "coro", None)
+    return coro is not None and getattr(coro, "cr_frame", None) is None
+
+
+def _frames_of(scope: Scope, thread: threading.Thread | None) -> Iterator[FrameType]:
+    """Yield the frames of a suspended task or a blocked thread, innermost first."""
+    get_coro = getattr(scope, "get_coro", None)
+    coro = get_coro() if get_coro is not None else getattr(scope, "coro", None)
+    if coro is not None:
+        chain = []
+        while coro is not None and getattr(coro, "cr_frame", None) is not None:
+            chain.append(coro.cr_frame)
+            coro = coro.cr_await
+        yield from reversed(chain)
+        return
+    blocked = scope if isinstance(scope, threading.Thread) else thread
+    frame = sys._current_frames().get(blocked.ident or 0) if blocked is not None else None
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _wakes(child: Scope, waiter: object, parent: Scope) -> bool:
+    """Tell whether the end of `child` is what a suspended task waits for."""
+    if child is waiter:
+        return True
+    futures = [child]
+    for _ in range(_WAKE_DEPTH):
+        found: list[Any] = []
+        for future in futures:
+            for target in _listeners(future):
+                if target is waiter or target is parent:
+                    return True
+                if hasattr(target, "add_done_callback"):
+                    found.append(target)
+        futures = found
+    return False
+
+
+def _listeners(future: Any) -> Iterator[Any]:
+    """Yield what the done-callbacks of a future hold: futures, tasks, task groups' futures."""
+    callbacks = getattr(future, "_done_callbacks", None)
+    if callbacks is None:
+        callbacks = [entry[0] for entry in getattr(future, "_callbacks", None) or ()]
+    for callback in list(callbacks):
+        for held in _held_by(callback):
+            yield held
+            yield from filter(None, (getattr(held, "_on_completed_fut", None),))
+
+
+def _held_by(callback: Any) -> Iterator[Any]:
+    """Yield the objects that a callback is bound to, partially applied to, or closes over."""
+    if isinstance(callback, functools.partial):
+        yield from callback.args
+        yield from _held_by(callback.func)
+        return
+    bound_to = getattr(callback, "__self__", None)
+    if bound_to is not None:
+        yield bound_to
+    for cell in getattr(callback, "__closure__", None) or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # a cell that is not filled yet
+            continue
+
+
+def _called_by_to_thread() -> bool:
+    """Tell whether a pool's job is made by `asyncio.to_thread`, whose task awaits it at once.
+
+    On the real clock the job can reach the provider before that task has been suspended.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    for _ in range(3):  # submit, run_in_executor, to_thread
+        frame = frame.f_back if frame is not None else None
+        if frame is not None and frame.f_code.co_name == "to_thread":
+            return True
+    return False
+
+
+def _runs_loop_for(child: Scope) -> bool:
+    """Tell whether this thread's stack is a `run_until_complete` of the task `child`."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "run_until_complete" and frame.f_locals.get("future") is child:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _thread_waits(thread: threading.Thread, child: Scope, worker: threading.Thread | None) -> bool:
+    """Tell whether a thread is blocked in `result()`, `join()` or `wait()` on `child`."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    for _ in range(_WAIT_DEPTH):
+        if frame is None:
+            return False
+        name = frame.f_code.co_name
+        if name in _WAITS_FOR_ONE:
+            first = _first_argument(frame.f_code, frame)
+            if first is not None and (first is child or first is worker):
+                return True
+        elif name in _WAITS_FOR_SOME:
+            some = _first_argument(frame.f_code, frame)
+            if isinstance(some, (set, list, tuple)):
+                return child in some
+        frame = frame.f_back
+    return False
+
+
+def _first_argument(code: CodeType, frame: FrameType) -> Any:
+    """Return the value of a frame's first argument, None if it has none."""
+    if not code.co_argcount:
+        return None
+    return frame.f_locals.get(code.co_varnames[0])

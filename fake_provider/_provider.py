@@ -1,0 +1,351 @@
+"""FakeProvider: takes one request through parse, cost, admission and answer, into the trace."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from fake_provider._errors import AttemptLimit, ProviderError, UnansweredRequest
+from fake_provider._exchange import Exchange
+from fake_provider._faults import Fault, Script, as_script
+from fake_provider._hints import HintStyle, SentForm, hint_style
+from fake_provider._limits import Algorithm, Limits, whole_number
+from fake_provider._lineage import Lineage
+from fake_provider._recorder import NS
+from fake_provider._service import ServiceTime, service_time
+from fake_provider._stages import Model, Stages
+from fake_provider._tokens import CostModel, Tokens
+from fake_provider._trace import Trace
+from fake_provider._wire import DIALECTS, Dialect, dialect_for
+from fake_provider._wire._shapes import Request
+from fake_provider.virtual_time import RealClock, RunStopped, VirtualClock
+
+if TYPE_CHECKING:
+    from fake_provider._transport import ProviderTransport
+
+HOST = "fake-provider.test"
+CLOCKS = ("virtual", "real")
+DOORS = ("in-process",)
+REAL_RESOLUTION_S = 5e-3
+VIRTUAL_RESOLUTION_S = 1e-6
+
+
+class FakeProvider:
+    """A fake LLM provider: a context manager that answers the SDKs in this process.
+
+    While it is open it intercepts httpx and httpx2, sets the SDKs' base-URL and key variables,
+    seeds and afterwards restores `random`, and owns the virtual clock.
+
+    Args:
+        *limits: Limits that hold besides those stated by keyword.
+        tokens_per_minute: See Limits, as for the other limit keywords.
+        input_tokens_per_minute: See Limits.
+        output_tokens_per_minute: See Limits.
+        requests_per_minute: See Limits.
+        requests_per_day: See Limits.
+        tokens_per_day: See Limits.
+        concurrent_requests: See Limits.
+        count_tokens_per_minute: See Limits.
+        window: Seconds, see Limits.
+        algorithm: See Limits.
+        burst: Tokens or requests, see Limits.
+        floor: Tokens or requests, see Limits.
+        charge_rejected: Share from 0 to 1, see Limits.
+        preset: Name of published limits, such as `"anthropic-build"`.
+        tokens_per_request: Tokens that a request costs, or a function of its body; characters of
+            prompt / 4 plus the output if None.
+        output_tokens: Output tokens of an answer, or a function of the body.
+        latency: Seconds of service time, or a ServiceTime.
+        hint: Form of the hint on a refusal (`"seconds"`, `"ms"`, `"date"`, `"reset"`, `"none"`),
+            or a HintStyle.
+        seed: Seed of the ids, the service times and, while open, of the module `random`.
+        dialect: Wire dialect of every answered host; None decides by host, then by path.
+        hosts: Further hosts to answer, with their dialects: `{"llm-gateway.corp": "openai"}`.
+        allow_hosts: Hosts that may be reached over the network.
+        door: `"in-process"`.
+        clock: `"virtual"`, or `"real"` for the wall clock.
+        start: Instant at which the virtual clock starts: ISO 8601, datetime or POSIX seconds.
+        schedule: Order in which threads run on the virtual clock: `"fifo"` or `"random"`.
+        strict_clock: True makes blocking outside the virtual clock an error.
+        stop_after: Virtual seconds after which the run is stopped; 24 hours.
+
+    Raises:
+        TypeError: An argument is of the wrong type, or a keyword is unknown.
+        ValueError: An argument is out of its range; the message names it and what is allowed.
+    """
+
+    def __init__(
+        self,
+        *limits: Limits,
+        tokens_per_minute: int | None = None,
+        input_tokens_per_minute: int | None = None,
+        output_tokens_per_minute: int | None = None,
+        requests_per_minute: int | None = None,
+        requests_per_day: int | None = None,
+        tokens_per_day: int | None = None,
+        concurrent_requests: int | None = None,
+        count_tokens_per_minute: int | None = None,
+        window: float = 60.0,
+        algorithm: Algorithm = "sliding-window",
+        burst: int | None = None,
+        floor: int | None = None,
+        charge_rejected: float = 0.0,
+        preset: str | None = None,
+        tokens_per_request: Tokens | None = None,
+        output_tokens: Tokens | None = None,
+        latency: float | ServiceTime = 0.5,
+        hint: SentForm | HintStyle = "seconds",
+        seed: int = 0,
+        dialect: str | None = None,
+        hosts: Mapping[str, str] | None = None,
+        allow_hosts: Iterable[str] = (),
+        door: Literal["in-process"] = "in-process",
+        clock: Literal["virtual", "real"] = "virtual",
+        start: Any = None,
+        schedule: Literal["fifo", "random"] = "fifo",
+        strict_clock: bool = False,
+        stop_after: float = 86_400.0,
+    ) -> None:
+        for given in limits:
+            if not isinstance(given, Limits):
+                raise TypeError(f"*limits must be Limits(...) values, got {given!r}")
+        stated = Limits(
+            tokens_per_minute=tokens_per_minute,
+            input_tokens_per_minute=input_tokens_per_minute,
+            output_tokens_per_minute=output_tokens_per_minute,
+            requests_per_minute=requests_per_minute,
+            requests_per_day=requests_per_day,
+            tokens_per_day=tokens_per_day,
+            concurrent_requests=concurrent_requests,
+            count_tokens_per_minute=count_tokens_per_minute,
+            window=window,
+            algorithm=algorithm,
+            burst=burst,
+            floor=floor,
+            charge_rejected=charge_rejected,
+        )
+        published = Limits() if preset is None else Limits.preset(preset)
+        self.limits = sum((*limits, published, stated), Limits())
+        self._model = Model(
+            limits=self.limits,
+            costs=CostModel(tokens_per_request, output_tokens),
+            service=service_time(latency),
+            hint=hint_style(hint),
+            seed=whole_number("seed", seed, at_least=0),
+        )
+        self._dialect = None if dialect is None else _one_of("dialect", dialect, tuple(DIALECTS))
+        self._hosts = _checked_hosts(hosts or {})
+        self._allow_hosts = frozenset(host.lower() for host in _strings("allow_hosts", allow_hosts))
+        _one_of("door", door, DOORS)
+        self.clock: VirtualClock | RealClock
+        if _one_of("clock", clock, CLOCKS) == "virtual":
+            self.clock = VirtualClock(
+                start, schedule=schedule, seed=seed, limit=stop_after, strict=strict_clock
+            )
+        else:
+            self.clock = RealClock()
+        self._virtual = clock == "virtual"
+        self._lock = threading.Lock()
+        self._open = ExitStack()
+        self._scripts: list[Script] = []
+        self._lineage = Lineage()
+        self._started_at = 0.0
+        self._start_over()
+
+    # ------------------------------------------------------------------ what a user reads
+
+    @property
+    def base_url(self) -> str:
+        """Origin that the provider answers for any dialect; the dialect goes by the path."""
+        return f"https://{HOST}"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Variables that point the SDKs at the provider; they are set while it is open."""
+        return {name: value for known in DIALECTS.values() for name, value in known.env.items()}
+
+    @property
+    def transport(self) -> ProviderTransport:
+        """An httpx or httpx2 transport, for a client's `http_client=`: the fastest door."""
+        from fake_provider._transport import ProviderTransport
+
+        return ProviderTransport(self)
+
+    @property
+    def trace(self) -> Trace:
+        """Every attempt so far; a frozen value that later attempts do not change."""
+        if self._closed is not None:
+            return self._closed
+        with self._lock:
+            return Trace(
+                attempts=self._stages.recorder.attempts(),
+                limits=self.limits,
+                clock="virtual" if self._virtual else "real",
+                resolution=VIRTUAL_RESOLUTION_S if self._virtual else REAL_RESOLUTION_S,
+                ended_at=self.clock.now_ns / NS,
+                started_at=self._started_at,
+                seed=self._model.seed,
+                stopped=self._stopped,
+                elsewhere=tuple(dict.fromkeys(self._elsewhere)),
+            )
+
+    def script(self, source: Script | Iterable[Fault | None]) -> None:
+        """Answer by a script before the limits are asked; several scripts are asked in order.
+
+        Args:
+            source: A function of an Arrival that returns a Fault, or None to leave the request to
+                the next script and the limits; or a sequence of these, one for each request.
+
+        Raises:
+            TypeError: The source is neither.
+        """
+        self._scripts.append(as_script(source))
+
+    def reset(self) -> None:
+        """Forget every attempt, every charge and every script; the clock goes on."""
+        with self._lock:
+            self._start_over()
+            self._scripts.clear()
+
+    def _start_over(self) -> None:
+        """Begin an empty trace, with limits untouched and random numbers at their start."""
+        wall_start_ns = round(self._started_at * NS)
+        self._stages = Stages(
+            self._model, self._lineage, self._scripts, self._now_ns, wall_start_ns
+        )
+        self._elsewhere: list[str] = []
+        self._stopped: str | None = None
+        self._closed: Trace | None = None
+
+    # ------------------------------------------------------------------ opening and closing
+
+    def __enter__(self) -> Self:
+        from fake_provider._guard import environment, guard
+        from fake_provider._intercept import intercept
+
+        with ExitStack() as opening:
+            state = random.getstate()
+            opening.callback(random.setstate, state)
+            doors = intercept(self)  # imports what is slow to import, before time is virtual
+            opening.enter_context(self.clock)
+            opening.enter_context(doors)
+            opening.enter_context(guard(self))
+            opening.enter_context(environment(self.env))
+            self._lineage.open()
+            opening.callback(self._lineage.close)
+            random.seed(self._model.seed)
+            self._started_at = self.clock.now().timestamp()
+            self._start_over()
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, RunStopped):
+            self._stopped = self._stopped or str(error).partition("\n")[0]
+        self._closed = self.trace
+        self._stages.calls.forget()
+        self._open.__exit__(kind, error, traceback)
+
+    # ------------------------------------------------------------------ what a door asks
+
+    def answers(self, host: str, path: str) -> bool:
+        """Tell whether a request to this host and path is answered here."""
+        return self._dialect_of(host, path) is not None
+
+    def passes(self, host: str) -> bool:
+        """Tell whether a host may be reached over the network."""
+        return host.lower() in self._allow_hosts
+
+    def refuse(self, host: str, library: str) -> UnansweredRequest:
+        """Return the error for a request that is neither answered nor allowed, and note it."""
+        self.seen_elsewhere(f"{library} to {host}")
+        return UnansweredRequest(
+            f"{library} sent a request to {host}, which the fake provider does not answer and "
+            f"does not let through.\n"
+            f"To answer it, name its dialect: hosts={{{host!r}: {next(iter(DIALECTS))!r}}} "
+            f"(dialects: {', '.join(DIALECTS)}).\n"
+            f"To let it through, allow it: allow_hosts=[{host!r}]."
+        )
+
+    def seen_elsewhere(self, text: str) -> None:
+        """Note a request that was seen but not answered, such as `"aiohttp to api.openai.com"`."""
+        self._elsewhere.append(text)
+
+    def begin(self, request: Request) -> Exchange:
+        """Take one request through the stages up to its answer.
+
+        Args:
+            request: The request as a door received it.
+
+        Returns:
+            The answer to send, with its waits.
+
+        Raises:
+            AttemptLimit: The call has made more attempts than any policy would.
+            ProviderError: A function given to the provider raised, or returned nonsense.
+        """
+        dialect = self._dialect_of(request.host, request.path)
+        if dialect is None:
+            raise self.refuse(request.host, "httpx")
+        owner = self._stages.callers.owner()  # outside the lock: it may let other threads run
+        with self._lock:
+            try:
+                return self._stages.begin(request, dialect, owner)
+            except AttemptLimit as stop:
+                self._stopped = str(stop)
+                if isinstance(self.clock, VirtualClock):
+                    self.clock.interrupt(stop)
+                raise
+            except Exception as error:
+                raise ProviderError(
+                    f"the fake provider could not answer {request.method} {request.path}: {error}"
+                ) from error
+
+    # ------------------------------------------------------------------ helpers
+
+    def _dialect_of(self, host: str, path: str) -> Dialect | None:
+        """Return the dialect in which a request is answered, None if it is not answered."""
+        if self._dialect is not None and dialect_for(host, path, self._hosts) is not None:
+            return DIALECTS[self._dialect]
+        if host == HOST:
+            return next((known for known in DIALECTS.values() if known.owns(path)), None)
+        return dialect_for(host, path, self._hosts)
+
+    def _now_ns(self) -> int:
+        """Return nanoseconds since the trace began."""
+        return self.clock.now_ns
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    """Return `value` if it is one of the allowed words."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    return str(value)
+
+
+def _strings(name: str, value: object) -> tuple[str, ...]:
+    """Return a tuple of strings; a lone string is a common slip."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a sequence of strings, got {value!r}")
+    strings = tuple(value)
+    if not all(isinstance(entry, str) for entry in strings):
+        raise TypeError(f"{name} must be a sequence of strings, got {value!r}")
+    return strings
+
+
+def _checked_hosts(hosts: Mapping[str, str]) -> dict[str, str]:
+    """Return the hosts to answer, by lower-case name."""
+    if not isinstance(hosts, Mapping):
+        raise TypeError(f"hosts must be a mapping of host to dialect, got {hosts!r}")
+    for host, dialect in hosts.items():
+        _one_of(f"hosts[{host!r}]", dialect, tuple(DIALECTS))
+    return {host.lower(): dialect for host, dialect in hosts.items()}

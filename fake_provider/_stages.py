@@ -1,0 +1,307 @@
+"""Stages: what happens to one request between the door and the trace."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from fake_provider._callers import Callers
+from fake_provider._calls import Calls
+from fake_provider._errors import AttemptLimit
+from fake_provider._exchange import Exchange
+from fake_provider._faults import Arrival, Fault, Script
+from fake_provider._hints import HintStyle, read_hint
+from fake_provider._ledger import Ledger
+from fake_provider._limiters import Decision
+from fake_provider._limits import Limits
+from fake_provider._lineage import Lineage, Scope
+from fake_provider._recorder import NS, Record, Recorder
+from fake_provider._service import ServiceTime
+from fake_provider._tokens import Cost, CostModel
+from fake_provider._wire import Dialect
+from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Hint, Ids, Reply, Request, Usage
+
+MAX_ATTEMPTS = 1_000
+# A 429 with one of these codes is a bill, not a queue (OpenAI and Anthropic, read 2026-11-25).
+TERMINAL_CODES = frozenset(
+    {
+        "billing_error",
+        "contract_spend_limit_reached",
+        "credit_balance_exhausted",
+        "enforced_spend_limit_reached",
+        "insufficient_quota",
+        "organization_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+        "project_spend_limit_exceeded",
+    }
+)
+TERMINAL_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 422})
+OVERLOADED = frozenset({503, 529})
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """How a provider decides and answers.
+
+    Args:
+        limits: What it enforces.
+        costs: What a request costs.
+        service: How long it takes.
+        hint: How it tells a refused client to wait.
+        seed: Seed of its ids and service times.
+    """
+
+    limits: Limits
+    costs: CostModel
+    service: ServiceTime
+    hint: HintStyle
+    seed: int
+
+
+class Stages:
+    """Parse, place, script, admit, answer: one trace's worth of requests.
+
+    Args:
+        model: How the provider decides and answers.
+        lineage: Who started whom.
+        scripts: Scripts that are asked before the limits, in order.
+        now_ns: Reads the clock: nanoseconds since the trace began.
+        wall_start_ns: The code under test's wall clock when the trace began, POSIX nanoseconds.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        lineage: Lineage,
+        scripts: list[Script],
+        now_ns: Callable[[], int],
+        wall_start_ns: int,
+    ) -> None:
+        self.recorder = Recorder()
+        self.callers = Callers(lineage)
+        self.calls = Calls(lineage)
+        self._model = model
+        self._scripts = scripts
+        self._now_ns = now_ns
+        self._wall_start_ns = wall_start_ns
+        self._ledger = Ledger(model.limits)
+        self._ids = Ids(model.seed)
+        self._service_rng = random.Random(f"service time {model.seed}")
+        self._bodies: dict[str, int] = {}
+
+    def begin(self, request: Request, dialect: Dialect, owner: Scope) -> Exchange:
+        """Take a request up to its answer.
+
+        Args:
+            request: The request.
+            dialect: The dialect that it is answered in.
+            owner: The scope whose calls it belongs to.
+
+        Raises:
+            AttemptLimit: Its call has made more attempts than any policy would.
+        """
+        now_ns = self._now_ns()
+        wall_ns = self._wall_start_ns + round(self._model.hint.skew_s * NS) + now_ns
+        try:
+            ask = dialect.parse(request)
+        except BadRequest as error:
+            record = self._record(dialect, request, owner, now_ns)
+            record.reason = error.kind
+            reply = dialect.error(error.status, error.kind, error.message, self._ids, wall_ns)
+            return self._exchange(reply, record, wall_ns)
+        cost = self._model.costs.cost(ask.body, ask.characters, ask.max_tokens)
+        if ask.endpoint == "count_tokens":
+            return self._count(dialect, request, ask, cost, now_ns, wall_ns)
+        record = self._record(dialect, request, owner, now_ns)
+        record.model, record.model_class = ask.model, dialect.model_class(ask.model)
+        record.input_tokens, record.output_tokens = cost.input_tokens, cost.output_tokens
+        record.max_tokens, record.stream = ask.max_tokens, ask.stream
+        fault = self._scripted(record, ask)
+        if fault is None:
+            reply = self._admit(dialect, ask, cost, record, wall_ns)
+        else:
+            reply = self._answer_fault(dialect, ask, cost, record, fault, wall_ns)
+        return self._exchange(reply, record, wall_ns)
+
+    def _record(self, dialect: Dialect, request: Request, owner: Scope, now_ns: int) -> Record:
+        """Place an attempt in its call and begin its record."""
+        digest = hashlib.blake2b(request.body, digest_size=6).hexdigest()
+        sdk_retry = _sdk_retry(request.headers)
+        place = self.calls.place(owner, digest, sdk_retry, now_ns)
+        record = Record(
+            place=place,
+            caller=self.callers.name(owner, request.headers),
+            sdk_retry=sdk_retry,
+            key=self._key_id(dialect.api_key(request.headers)),
+            host=request.host,
+            dialect=dialect.name,
+            arrived_ns=now_ns,
+        )
+        self.recorder.records.append(record)
+        if place.attempt > MAX_ATTEMPTS:
+            record.status, record.reason, record.ended_ns = 429, "stopped", now_ns
+            raise AttemptLimit(
+                f"one call of {record.caller} made {place.attempt:,} attempts in "
+                f"{now_ns / NS:,.3f} s: the run was stopped, since its code never would"
+            )
+        return record
+
+    def _scripted(self, record: Record, ask: Ask) -> Fault | None:
+        """Return the first script's answer, if a script has one."""
+        if not self._scripts:
+            return None
+        digest = record.place.call.digest
+        nth = self._bodies.get(digest, 0)
+        self._bodies[digest] = nth + 1
+        arrival = Arrival(
+            at=record.arrived_ns / NS,
+            number=len(self.recorder.records) - 1,
+            nth=nth,
+            caller=record.caller,
+            attempt=record.place.attempt,
+            body=ask.body,
+        )
+        answers = (script(arrival) for script in self._scripts)
+        return next((fault for fault in answers if fault is not None), None)
+
+    def _admit(self, dialect: Dialect, ask: Ask, cost: Cost, record: Record, wall_ns: int) -> Reply:
+        """Ask the limits, and answer by their decision."""
+        decision = self._ledger.admit(record.key, record.model_class, cost, record.arrived_ns)
+        record.room = decision.room
+        if decision.admitted:
+            record.charged = 1.0
+            usage = Usage(cost.input_tokens, cost.output_tokens)
+            return dialect.served(ask, usage, decision.levels, self._ids, wall_ns)
+        limit = decision.violated[0]
+        record.reason = limit.name
+        record.charged = limit.charge_rejected
+        if decision.wait_ns is None:
+            record.reason, record.terminal = "too-large", True
+        hint = self._hint_for(decision)
+        if hint.form == "reset":
+            record.hint, record.hint_form = hint.wait_s, "reset"
+        return self._refuse(dialect, ask, cost, decision, hint, wall_ns)
+
+    def _refuse(
+        self,
+        dialect: Dialect,
+        ask: Ask,
+        cost: Cost,
+        decision: Decision,
+        hint: Hint,
+        wall_ns: int,
+    ) -> Reply:
+        """Answer that a limit refuses, for now or for ever."""
+        limit = decision.violated[0]
+        requested = cost.of(limit.kind)
+        levels, ids = decision.levels, self._ids
+        if decision.wait_ns is None:
+            return dialect.too_large(ask, limit, levels, ids, wall_ns, requested=requested)
+        return dialect.refused(ask, limit, levels, hint, ids, wall_ns, requested=requested)
+
+    def _hint_for(self, decision: Decision) -> Hint:
+        """Return the hint of a refusal; where no wait can be known there is none to give."""
+        if not decision.wait_ns:
+            return Hint("none", 0.0)
+        style = self._model.hint
+        return Hint(style.form, decision.wait_ns / NS + style.pad_s)
+
+    def _answer_fault(
+        self, dialect: Dialect, ask: Ask, cost: Cost, record: Record, fault: Fault, wall_ns: int
+    ) -> Reply:
+        """Answer as scripted."""
+        body = fault.encoded_body()
+        if fault.status == 200:
+            usage = Usage(cost.input_tokens, cost.output_tokens)
+            reply = dialect.served(ask, usage, (), self._ids, wall_ns)
+            return _override(reply, fault.headers, body)
+        reply = _override(
+            dialect.error(fault.status, None, None, self._ids, wall_ns), fault.headers, body
+        )
+        code = _error_code(reply.chunks[0].data)
+        record.reason = "overloaded" if fault.status in OVERLOADED else "scripted"
+        if code in TERMINAL_CODES:
+            record.reason, record.terminal = code, True
+        return reply
+
+    def _count(
+        self,
+        dialect: Dialect,
+        request: Request,
+        ask: Ask,
+        cost: Cost,
+        now_ns: int,
+        wall_ns: int,
+    ) -> Exchange:
+        """Answer a request for a token count: it has its own limit and no service time."""
+        key, group = self._key_id(dialect.api_key(request.headers)), dialect.model_class(ask.model)
+        decision = self._ledger.admit(key, group, cost, now_ns, endpoint="count_tokens")
+        if decision.admitted:
+            reply = dialect.counted(ask, cost.input_tokens, self._ids, wall_ns)
+        else:
+            hint = self._hint_for(decision)
+            reply = self._refuse(dialect, ask, cost, decision, hint, wall_ns)
+        waits: list[tuple[float, Chunk | None]] = [(0.0, None)]
+        waits.extend((0.0, chunk) for chunk in reply.chunks)
+        return Exchange(reply, waits, None, self._now_ns, None)
+
+    def _exchange(self, reply: Reply, record: Record, wall_ns: int) -> Exchange:
+        """Finish the record as far as the answer is known, and hand the answer to the door."""
+        record.status = reply.status
+        record.terminal = record.terminal or reply.status in TERMINAL_STATUSES
+        if reply.status != 200 and record.hint_form is None:
+            # The client compares a date with its own clock, whatever the provider's says.
+            client_wall_ns = wall_ns - round(self._model.hint.skew_s * NS)
+            hint = read_hint(dict(reply.headers), client_wall_ns)
+            if hint is not None:
+                record.hint, record.hint_form = hint
+        waits = self._model.service.waits(reply, self._service_rng)
+        return Exchange(reply, waits, record, self._now_ns, self._finish)
+
+    def _finish(self, exchange: Exchange) -> None:
+        """Note how an attempt ended, and free what it held."""
+        record = exchange.record
+        if record is None:
+            return
+        if record.room is not None and record.status == 200:
+            self._ledger.release(record.key, record.model_class)
+        failed = record.status != 200 or record.cancelled_ns is not None
+        self.calls.ended(record.place.call, failed=failed, now_ns=self._now_ns())
+
+    def _key_id(self, key: str) -> str:
+        """Return eight hex digits that stand for an API key."""
+        salt = self._model.seed.to_bytes(8, "big")
+        return hashlib.blake2b(key.encode(), digest_size=4, key=salt).hexdigest()
+
+
+def _sdk_retry(headers: Mapping[str, str]) -> int | None:
+    """Return the SDK's own retry counter, if it sent one that can be read."""
+    value = headers.get("x-stainless-retry-count", "")
+    return int(value) if value.isdecimal() else None
+
+
+def _error_code(body: bytes) -> str | None:
+    """Return the machine-readable code of an error body, where there is one."""
+    try:
+        error = json.loads(body)["error"]
+        details = error.get("details") or {}
+        code = details.get("error_code") if isinstance(details, dict) else None
+        code = code or error.get("code") or error.get("type")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return str(code)
+
+
+def _override(reply: Reply, headers: Mapping[str, str], body: bytes | None) -> Reply:
+    """Return the reply with a script's headers and body in place of the dialect's."""
+    own = {name.lower(): str(value) for name, value in headers.items()}
+    chunks = reply.chunks
+    if body is not None:
+        chunks = (Chunk(body, output_tokens=1),)
+        if not reply.stream:
+            own.setdefault("content-length", str(len(body)))
+    kept = tuple((name, value) for name, value in reply.headers if name not in own)
+    return Reply(reply.status, (*kept, *own.items()), chunks, reply.stream)

@@ -1,0 +1,245 @@
+"""Trace: every attempt in order, with the provider's decision; JSON Lines in and out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from fake_provider._attempt import Attempt
+from fake_provider._limits import Limit, Limits
+
+FORMAT = 1
+_ATTEMPT_FIELDS = tuple(f.name for f in dataclasses.fields(Attempt))
+_LIMIT_FIELDS = tuple(f.name for f in dataclasses.fields(Limit))
+
+
+class TraceError(ValueError):
+    """A trace could not be read; `trace` holds everything before the line at fault.
+
+    Args:
+        message: What is wrong, with the line number.
+        trace: The attempts that were read before it.
+    """
+
+    def __init__(self, message: str, trace: Trace) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the application asked for once: a first attempt and its retries.
+
+    Args:
+        number: Number of the call, from 0 in order of first arrival.
+        attempts: Its attempts in order of arrival; never empty.
+    """
+
+    number: int
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def caller(self) -> str:
+        """Who made the call."""
+        return self.attempts[0].caller
+
+    @property
+    def unit(self) -> str:
+        """Identity of the work asked for."""
+        return self.attempts[0].unit
+
+    @property
+    def retries(self) -> tuple[Attempt, ...]:
+        """Its attempts after the first."""
+        return self.attempts[1:]
+
+    @property
+    def succeeded(self) -> bool:
+        """True if its last attempt was served to the end."""
+        return self.attempts[-1].succeeded
+
+    @property
+    def inferred(self) -> bool:
+        """True where nothing told its retries from new work."""
+        return any(a.attribution == "inferred" for a in self.attempts)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Every attempt that reached the provider, in order of arrival; a frozen value.
+
+    Args:
+        attempts: The attempts, in order of arrival.
+        limits: The limits that were enforced.
+        clock: `"virtual"`, or `"real"` where timings carry the machine's noise.
+        resolution: Seconds below which two instants cannot be told apart.
+        ended_at: Seconds from the start of the trace to the moment it was read.
+        started_at: Wall-clock time at its start, in POSIX seconds of the clock it was made on.
+        seed: Seed of the provider's random numbers.
+        stopped: Why the run was cut short, or None.
+        elsewhere: Requests that were seen but not answered, such as `"aiohttp to api.openai.com"`.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    clock: Literal["virtual", "real"] = "virtual"
+    resolution: float = 1e-6
+    ended_at: float = 0.0
+    started_at: float = 0.0
+    seed: int | None = None
+    stopped: str | None = None
+    elsewhere: tuple[str, ...] = ()
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls, in order of first arrival."""
+        attempts: dict[int, list[Attempt]] = {}
+        for attempt in self.attempts:
+            attempts.setdefault(attempt.call, []).append(attempt)
+        return tuple(Call(number, tuple(own)) for number, own in attempts.items())
+
+    @cached_property
+    def retries(self) -> tuple[Attempt, ...]:
+        """Every attempt of a call after the first."""
+        return tuple(a for a in self.attempts if a.is_retry)
+
+    @cached_property
+    def refused(self) -> tuple[Attempt, ...]:
+        """Every attempt that was answered 429, 503 or 529 before any output."""
+        return tuple(a for a in self.attempts if a.refused)
+
+    @cached_property
+    def callers(self) -> tuple[str, ...]:
+        """The callers, in order of first arrival."""
+        return tuple(dict.fromkeys(a.caller for a in self.attempts))
+
+    @property
+    def makespan(self) -> float:
+        """Seconds from the first arrival to the last answer; 0 for an empty trace."""
+        if not self.attempts:
+            return 0.0
+        ends = (self.ended_at if a.ended_at is None else a.ended_at for a in self.attempts)
+        return max(ends) - self.attempts[0].arrived_at
+
+    @property
+    def amplification(self) -> float:
+        """Tokens demanded by all attempts per token of a served attempt; infinite if none was."""
+        served = sum(a.tokens for a in self.attempts if a.succeeded)
+        demanded = sum(a.tokens for a in self.attempts)
+        if not demanded:
+            return 1.0
+        return demanded / served if served else float("inf")
+
+    def dump(self, target: str | Path | IO[str]) -> None:
+        """Write the trace as JSON Lines: a header, then one attempt a line.
+
+        Args:
+            target: A path, or a text file open for writing.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        lines = [self._header(), *(_attempt_line(a) for a in self.attempts)]
+        text = "\n".join(lines) + "\n"
+        if isinstance(target, (str, Path)):
+            Path(target).write_text(text, encoding="utf-8")
+        else:
+            target.write(text)
+
+    def _header(self) -> str:
+        """Return the first line: format, limits and clock."""
+        header: dict[str, Any] = {"trace": FORMAT}
+        for name in ("clock", "resolution", "ended_at", "started_at", "seed", "stopped"):
+            header[name] = getattr(self, name)
+        header["elsewhere"] = list(self.elsewhere)
+        header["limits"] = [{n: getattr(limit, n) for n in _LIMIT_FIELDS} for limit in self.limits]
+        return json.dumps(header, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, source: str | Path | Iterable[str]) -> Trace:
+        """Read a trace from JSON Lines.
+
+        Args:
+            source: A path, or the lines.
+
+        Returns:
+            The trace.
+
+        Raises:
+            OSError: The file cannot be read.
+            TraceError: A line is not a header or an attempt; the message names the line, and
+                the error's `trace` holds everything before it.
+        """
+        if isinstance(source, (str, Path)):
+            with Path(source).open(encoding="utf-8", errors="replace") as file:
+                return cls._parse(str(source), file)
+        return cls._parse("trace", source)
+
+    @classmethod
+    def _parse(cls, name: str, lines: Iterable[str]) -> Trace:
+        """Build the trace line by line, so that a corrupt line loses nothing before it."""
+        header: dict[str, Any] | None = None
+        attempts: list[Attempt] = []
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                if header is None:
+                    header = _parse_header(row)
+                else:
+                    attempts.append(_parse_attempt(row))
+            except (ValueError, TypeError) as error:
+                raise TraceError(
+                    f"{name}, line {number}: {error}; "
+                    f"{len(attempts):,} attempts before it were read",
+                    cls(attempts=tuple(attempts), **(header or {})),
+                ) from None
+        if header is None:
+            raise TraceError(f"{name}: empty; a trace begins with a header line", cls())
+        return cls(attempts=tuple(attempts), **header)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Trace {len(self.attempts):,} attempts, {len(self.refused):,} refused, "
+            f"{len(self.retries):,} retries>"
+        )
+
+
+def _attempt_line(attempt: Attempt) -> str:
+    """Return one attempt as a line of JSON, fields in their documented order."""
+    row = {name: getattr(attempt, name) for name in _ATTEMPT_FIELDS}
+    return json.dumps(row, separators=(",", ":"))
+
+
+def _parse_header(row: object) -> dict[str, Any]:
+    """Return the header's fields as keyword arguments of Trace."""
+    if not isinstance(row, dict) or row.get("trace") != FORMAT:
+        raise ValueError(f'not a trace header; it begins {{"trace": {FORMAT}, ...}}')
+    limits = Limits.of(Limit(**limit) for limit in row.pop("limits", ()))
+    known = {f.name for f in dataclasses.fields(Trace)} - {"attempts", "limits"}
+    header = {name: value for name, value in row.items() if name in known}
+    header["elsewhere"] = tuple(row.get("elsewhere", ()))
+    return {**header, "limits": limits}
+
+
+def _parse_attempt(row: object) -> Attempt:
+    """Return one attempt, or raise ValueError naming the fields at fault."""
+    if not isinstance(row, dict):
+        raise TypeError(f"an attempt is a JSON object, got {row!r}")
+    missing = [name for name in _ATTEMPT_FIELDS if name not in row]
+    if missing:
+        raise ValueError(f"an attempt lacks {', '.join(missing)}")
+    unknown = sorted(set(row) - set(_ATTEMPT_FIELDS))
+    if unknown:
+        raise ValueError(f"an attempt has unknown fields {', '.join(unknown)}")
+    for name in ("arrived_at", "status", "input_tokens", "output_tokens", "attempt", "call"):
+        value = row[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{name} must be a number, got {value!r}")
+    return Attempt(**row)

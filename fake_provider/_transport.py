@@ -1,0 +1,218 @@
+"""ProviderTransport: the door for clients that take a transport, of httpx and of httpx2."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from fake_provider._delivery import AsyncBody, Delivery, SyncBody, address, received
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import FrameType, ModuleType
+
+    import httpx
+    import httpx2
+
+    from fake_provider._delivery import Exchange
+    from fake_provider._switchboard import Provider
+
+    ClientRequest = httpx.Request | httpx2.Request
+    ClientResponse = httpx.Response | httpx2.Response
+
+LIBRARIES = ("httpx", "httpx2")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One of the two client libraries, and bodies that its clients accept.
+
+    Args:
+        library: `httpx` or `httpx2`.
+        sync_body: A SyncBody that is the library's `SyncByteStream`.
+        async_body: An AsyncBody that is the library's `AsyncByteStream`.
+    """
+
+    library: ModuleType
+    sync_body: type[SyncBody]
+    async_body: type[AsyncBody]
+
+
+_FAMILIES: dict[type, Family] = {}
+
+
+class ProviderTransport:
+    """A transport for the clients of httpx and httpx2, synchronous and asynchronous.
+
+    It answers in the classes of the request that it is given, and has no way to the network: a
+    request that the provider does not answer is an error.
+
+    Args:
+        provider: The provider that answers.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def handle_request(self, request: ClientRequest) -> ClientResponse:
+        """Answer a request of a synchronous client.
+
+        Raises:
+            BaseException: The provider does not answer the request's host and path.
+        """
+        self._check(request)
+        return answer(self._provider, request)
+
+    async def handle_async_request(self, request: ClientRequest) -> ClientResponse:
+        """Answer a request of an asynchronous client.
+
+        Raises:
+            BaseException: The provider does not answer the request's host and path.
+        """
+        self._check(request)
+        return await async_answer(self._provider, request)
+
+    def _check(self, request: ClientRequest) -> None:
+        """Refuse what the provider does not answer."""
+        host, path = address(request.url.raw_host, request.url.raw_path)
+        if not self._provider.answers(host, path):
+            raise self._provider.refuse(host, family_of(request).library.__name__)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection to close."""
+
+    async def aclose(self) -> None:
+        """Do nothing: there is no connection to close."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.aclose()
+
+
+def provider_side_effect(
+    provider: Provider,
+) -> Callable[..., ClientResponse | Awaitable[ClientResponse]]:
+    """Mount a provider on a route of your own respx router.
+
+    Args:
+        provider: The provider that answers; it need not be open.
+
+    Returns:
+        A function for `route.mock(side_effect=...)`, for synchronous and asynchronous clients.
+    """
+    transport = ProviderTransport(provider)
+
+    def side_effect(
+        request: ClientRequest, **_groups: object
+    ) -> ClientResponse | Awaitable[ClientResponse]:
+        if _respx_awaits():
+            return transport.handle_async_request(request)
+        return transport.handle_request(request)
+
+    return side_effect
+
+
+def answer(
+    provider: Provider, request: ClientRequest, errors: ModuleType | None = None
+) -> ClientResponse:
+    """Answer a request of httpx or httpx2 in its own family's classes, once its time has come.
+
+    Args:
+        provider: The provider that answers.
+        request: The request.
+        errors: Module of the errors to raise; the family's own if None.
+    """
+    family = family_of(request)
+    exchange = _begin(provider, request, request.read())
+    delivery = Delivery(exchange, errors or family.library, request.extensions)
+    delivery.start()
+    return _response(family.library, request, delivery, family.sync_body)
+
+
+async def async_answer(
+    provider: Provider, request: ClientRequest, errors: ModuleType | None = None
+) -> ClientResponse:
+    """Do what `answer` does, in the running async library."""
+    family = family_of(request)
+    exchange = _begin(provider, request, await request.aread())
+    delivery = Delivery(exchange, errors or family.library, request.extensions)
+    await delivery.async_start()
+    return _response(family.library, request, delivery, family.async_body)
+
+
+def family_of(request: ClientRequest) -> Family:
+    """Return the family of a request, whose library is therefore loaded.
+
+    Raises:
+        TypeError: It is a request of neither library.
+    """
+    kind = type(request)
+    family = _FAMILIES.get(kind)
+    if family is None:
+        family = _FAMILIES[kind] = _family(kind)
+    return family
+
+
+def _family(kind: type) -> Family:
+    """Return the family of a class of requests."""
+    for base in kind.__mro__:
+        name = base.__module__.partition(".")[0]
+        if name in LIBRARIES:
+            library = sys.modules[name]
+            return Family(
+                library,
+                type("SyncBody", (SyncBody, library.SyncByteStream), {}),
+                type("AsyncBody", (AsyncBody, library.AsyncByteStream), {}),
+            )
+    raise TypeError(f"request must be one of {' or '.join(LIBRARIES)}, got a {kind!r}")
+
+
+def _begin(provider: Provider, request: ClientRequest, body: bytes) -> Exchange:
+    """Hand a request to the provider."""
+    host, path = address(request.url.raw_host, request.url.raw_path)
+    return provider.begin(received(request.method, host, path, request.headers.raw, body))
+
+
+def _response(
+    library: ModuleType,
+    request: ClientRequest,
+    delivery: Delivery,
+    body: type[SyncBody | AsyncBody],
+) -> ClientResponse:
+    """Return the library's response: a stream with its body to come, or all of it."""
+    reply = delivery.reply
+    response: ClientResponse
+    if reply.stream:
+        response = library.Response(
+            reply.status, headers=reply.headers, stream=body(delivery), request=request
+        )
+    else:
+        content = b"".join(chunk.data for chunk in reply.chunks)
+        response = library.Response(
+            reply.status, headers=reply.headers, content=content, request=request
+        )
+    return response
+
+
+def _respx_awaits() -> bool:
+    """Tell whether respx calls from its asynchronous resolver.
+
+    Nothing in a request tells it: the bodies that SDKs send suit both kinds of client, and a
+    synchronous client may be used inside a running event loop.
+    """
+    resolver = sys.modules["respx.router"].Router.aresolve.__code__
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code is resolver:
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,7 @@
+"""Wire: one file per dialect: parse a request; render an answer, a stream, a refusal."""
+
+from __future__ import annotations
+
+from fake_provider._wire._dialects import DIALECTS, Dialect, dialect_for
+
+__all__ = ["DIALECTS", "Dialect", "dialect_for"]

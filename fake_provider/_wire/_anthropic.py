@@ -1,0 +1,253 @@
+"""Anthropic: the Messages API, and its counting of tokens."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fake_provider._wire._answer import TEXT
+from fake_provider._wire._anthropic_errors import (
+    default_message,
+    error_body,
+    error_type,
+    refusal_message,
+    should_retry,
+    too_large_message,
+)
+from fake_provider._wire._anthropic_headers import envelope, limit_headers, request_id
+from fake_provider._wire._anthropic_stream import events
+from fake_provider._wire._headers import Headers, override, retry_after
+from fake_provider._wire._prompt import characters, decoded
+from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fake_provider._limiters import Level
+    from fake_provider._limits import Limit
+    from fake_provider._wire._shapes import Endpoint, Hint, Ids, Request, Usage
+
+VERSIONS = ("2023-01-01", "2023-06-01", "2026-10-21")
+
+# Models that share one class with every later version of their family, by prefix.
+SHARED = ("claude-fable-5", "claude-opus-4", "claude-sonnet-4")
+# Models with a class of their own, by the name without a date.
+OWN = {
+    "claude-3-5-haiku": "claude-haiku-3-5",
+    "claude-haiku-3-5": "claude-haiku-3-5",
+    "claude-haiku-4-5": "claude-haiku-4-5",
+    "claude-haiku-5-5": "claude-haiku-5-5",
+    "claude-opus-5": "claude-opus-5",
+    "claude-opus-5-5": "claude-opus-5-5",
+    "claude-sonnet-5": "claude-sonnet-5",
+    "claude-sonnet-5-5": "claude-sonnet-5-5",
+}
+
+_SNAPSHOT = re.compile(r"-(?:\d{8}|latest)$")
+
+_USAGE = (
+    '{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
+    '"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},'
+    '"output_tokens":%d,"service_tier":"standard","inference_geo":"global"}'
+)
+_MESSAGE = (
+    '{"model":%s,"id":"%s","type":"message","role":"assistant",'
+    '"content":[{"type":"text","text":"%s"}],"stop_reason":"end_turn","stop_sequence":null,'
+    '"usage":%s}'
+)
+
+_Value = TypeVar("_Value")
+
+
+class Anthropic:
+    """The dialect of api.anthropic.com, versions 2023-06-01 and 2026-10-21."""
+
+    name = "anthropic"
+    hosts = ("api.anthropic.com",)
+    env: Mapping[str, str] = {
+        "ANTHROPIC_API_KEY": "sk-ant-fake-provider",
+        "ANTHROPIC_BASE_URL": "https://api.anthropic.com",
+    }
+
+    def owns(self, path: str) -> bool:
+        """Return True for the paths of the Messages API, whatever precedes them."""
+        return _endpoint(path) is not None
+
+    def api_key(self, headers: Mapping[str, str]) -> str:
+        """Return the key of `X-Api-Key` (SDK 1.x and before) or `Authorization` (2.x)."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+
+    def model_class(self, model: str) -> str:
+        """Return the group of models that shares its limits with `model`.
+
+        Fable 5.x, Opus 4.x and Sonnet 4.x share one each; others have their own; a snapshot
+        belongs to its model, and an unknown model is a class of its own.
+
+        Source: platform.claude.com/docs/en/api/rate-limits as of October 2026, read 2026-11-25.
+        """
+        for family in SHARED:
+            if model == family or model.startswith(f"{family}-"):
+                return family
+        return OWN.get(_SNAPSHOT.sub("", model), model)
+
+    def parse(self, request: Request) -> Ask:
+        """Return what a request asks for, or raise BadRequest in the API's words."""
+        endpoint = _endpoint(request.path)
+        if endpoint is None or request.method != "POST":
+            raise BadRequest(404, "not_found_error", "Not found")
+        if not self.api_key(request.headers):
+            raise BadRequest(401, "authentication_error", "x-api-key header is required")
+        version = request.headers.get("anthropic-version")
+        if version is None:
+            raise _invalid("anthropic-version: header is required")
+        if version not in VERSIONS:
+            raise _invalid(f'anthropic-version: "{version}" is not a valid version')
+        try:
+            body = decoded(request.body)
+        except ValueError as error:
+            raise _invalid(f"The request body is not valid JSON: {error}") from None
+        model = _field(body, "model", str, "string")
+        if not model:
+            raise _invalid("model: String should have at least 1 character")
+        _check_messages(_field(body, "messages", list, "list"))
+        max_tokens = None
+        if endpoint == "generate":
+            max_tokens = _field(body, "max_tokens", int, "integer")
+            if max_tokens < 1:
+                raise _invalid("max_tokens: Input should be greater than or equal to 1")
+        stream = body.get("stream", False)
+        if not isinstance(stream, bool):
+            raise _invalid("stream: Input should be a valid boolean")
+        prompt = characters(body.get("system"), body["messages"], body.get("tools"))
+        return Ask(endpoint, model, max_tokens, stream, prompt, body)
+
+    def served(
+        self, ask: Ask, usage: Usage, levels: tuple[Level, ...], ids: Ids, wall_ns: int
+    ) -> Reply:
+        """Return the message, or its stream; the limits are as they stood at admission."""
+        request = request_id(ids)
+        message = f"msg_01{ids.base58(22)}"
+        model = json.dumps(ask.model)
+        limits = limit_headers(levels, wall_ns)
+        if ask.stream:
+            started = _USAGE % (usage.input_tokens, min(1, usage.output_tokens))
+            content_type = "text/event-stream; charset=utf-8"
+            head = envelope(request, content_type, ids, wall_ns)
+            return Reply(
+                status=200,
+                headers=(*head, ("cache-control", "no-cache"), *limits),
+                chunks=events(model, message, started, usage, ids),
+                stream=True,
+            )
+        counted = _USAGE % (usage.input_tokens, usage.output_tokens)
+        body = (_MESSAGE % (model, message, TEXT, counted)).encode()
+        return _json_reply(200, body, request, limits, ids, wall_ns)
+
+    def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
+        """Return the count of input tokens."""
+        body = b'{"input_tokens":%d}' % input_tokens
+        return _json_reply(200, body, request_id(ids), (), ids, wall_ns)
+
+    def refused(
+        self,
+        ask: Ask,
+        violated: Limit,
+        levels: tuple[Level, ...],
+        hint: Hint,
+        ids: Ids,
+        wall_ns: int,
+        *,
+        requested: int,  # noqa: ARG002  (this API does not say what was asked for)
+    ) -> Reply:
+        """Return the 429; one of concurrent requests has been seen without the limits' headers."""
+        request = request_id(ids)
+        message = refusal_message(violated, ask.model)
+        body = error_body(429, "rate_limit_error", message, request)
+        limits = (
+            () if violated.kind == "concurrent" else limit_headers(levels, wall_ns, violated, hint)
+        )
+        headers = (*limits, *retry_after(hint, wall_ns), ("x-should-retry", "true"))
+        return _json_reply(429, body, request, headers, ids, wall_ns)
+
+    def too_large(
+        self,
+        ask: Ask,  # noqa: ARG002
+        violated: Limit,
+        levels: tuple[Level, ...],
+        ids: Ids,
+        wall_ns: int,
+        *,
+        requested: int,
+    ) -> Reply:
+        """Return a 413: it tells a client that no wait helps, which a 429 would not."""
+        request = request_id(ids)
+        kind = error_type(413)
+        body = error_body(413, kind, too_large_message(violated, requested), request)
+        headers = (*limit_headers(levels, wall_ns), ("x-should-retry", "false"))
+        return _json_reply(413, body, request, headers, ids, wall_ns)
+
+    def error(
+        self,
+        status: int,
+        kind: str | None,
+        message: str | None,
+        ids: Ids,
+        wall_ns: int,
+        headers: Headers = (),
+    ) -> Reply:
+        """Return any other error; `kind` is an error type, or the code of a special 429."""
+        request = request_id(ids)
+        kind = kind or error_type(status)
+        body = error_body(status, kind, message or default_message(status, kind, wall_ns), request)
+        retry = should_retry(status, kind)
+        advice: Headers = (("x-should-retry", retry),) if retry else ()
+        reply = _json_reply(status, body, request, advice, ids, wall_ns)
+        return Reply(status, override(reply.headers, headers), reply.chunks)
+
+
+def _json_reply(
+    status: int, body: bytes, request: str, headers: Headers, ids: Ids, wall_ns: int
+) -> Reply:
+    """Return a reply of one JSON body."""
+    head = envelope(request, "application/json", ids, wall_ns)
+    length = ("content-length", str(len(body)))
+    return Reply(status, (*head, length, *headers), (Chunk(body),))
+
+
+def _endpoint(path: str) -> Endpoint | None:
+    """Return what a path asks for; a gateway may put a prefix before it."""
+    if path.endswith("/v1/messages"):
+        return "generate"
+    return "count_tokens" if path.endswith("/v1/messages/count_tokens") else None
+
+
+def _invalid(message: str) -> BadRequest:
+    """Return the refusal of a malformed request."""
+    return BadRequest(400, "invalid_request_error", message)
+
+
+def _field(body: Mapping[str, Any], name: str, kind: type[_Value], expected: str) -> _Value:
+    """Return a required field of the body, or raise in the API's words."""
+    if name not in body:
+        raise _invalid(f"{name}: Field required")
+    value = body[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _invalid(f"{name}: Input should be a valid {expected}")
+    return value
+
+
+def _check_messages(messages: list[Any]) -> None:
+    """Raise unless every message is an object with a role and content."""
+    if not messages:
+        raise _invalid("messages: at least one message is required")
+    for index, message in enumerate(messages):
+        where = f"messages.{index}"
+        if not isinstance(message, dict):
+            raise _invalid(f"{where}: Input should be a valid object")
+        for name in ("role", "content"):
+            if name not in message:
+                raise _invalid(f"{where}.{name}: Field required")
+        if not isinstance(message["content"], (str, list)):
+            raise _invalid(f"{where}.content: Input should be a valid string or list")

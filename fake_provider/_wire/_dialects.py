@@ -1,0 +1,153 @@
+"""Dialects: what one is, those there are, and which of them answers a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from fake_provider._wire._anthropic import Anthropic
+from fake_provider._wire._openai import OpenAI
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fake_provider._limiters import Level
+    from fake_provider._limits import Limit
+    from fake_provider._wire._headers import Headers
+    from fake_provider._wire._shapes import Ask, Hint, Ids, Reply, Request, Usage
+
+
+class Dialect(Protocol):
+    """A provider's way to ask and to answer: pure functions from values to values.
+
+    `wall_ns` is POSIX time in nanoseconds on the clock that the code under test sees: every
+    date in an answer comes from it. `ids` is where every identifier is drawn from.
+    """
+
+    @property
+    def name(self) -> str:
+        """The dialect's name, such as `"anthropic"`."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The provider's own hosts, lower case, without port."""
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The variables that its SDK reads, with the official base URL and a key of no use."""
+
+    def owns(self, path: str) -> bool:
+        """Return True for a path that this dialect serves, whatever precedes it."""
+
+    def api_key(self, headers: Mapping[str, str]) -> str:
+        """Return the API key that a request carries, empty if it carries none."""
+
+    def model_class(self, model: str) -> str:
+        """Return the group of models that shares its limits with `model`."""
+
+    def parse(self, request: Request) -> Ask:
+        """Return what a request asks for.
+
+        Raises:
+            BadRequest: No wait can cure it: 400, 401 or 404.
+        """
+
+    def served(
+        self, ask: Ask, usage: Usage, levels: tuple[Level, ...], ids: Ids, wall_ns: int
+    ) -> Reply:
+        """Return the 200: one JSON body, or the stream if the request asked for one."""
+
+    def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:
+        """Return the answer of the token-counting endpoint."""
+
+    def refused(
+        self,
+        ask: Ask,
+        violated: Limit,
+        levels: tuple[Level, ...],
+        hint: Hint,
+        ids: Ids,
+        wall_ns: int,
+        *,
+        requested: int,
+    ) -> Reply:
+        """Return the 429 of a limit that a wait can satisfy.
+
+        Args:
+            ask: What was asked for.
+            violated: The limit that refused it.
+            levels: Every limit's level after the refusal.
+            hint: The wait to name, and how.
+            ids: Source of identifiers.
+            wall_ns: POSIX nanoseconds now.
+            requested: Its cost against `violated`, in that limit's unit.
+        """
+
+    def too_large(
+        self,
+        ask: Ask,
+        violated: Limit,
+        levels: tuple[Level, ...],
+        ids: Ids,
+        wall_ns: int,
+        *,
+        requested: int,
+    ) -> Reply:
+        """Return the refusal of a cost above the limit's capacity, which names no wait.
+
+        Args:
+            ask: What was asked for.
+            violated: The limit whose capacity it exceeds.
+            levels: Every limit's level after the refusal.
+            ids: Source of identifiers.
+            wall_ns: POSIX nanoseconds now.
+            requested: Its cost against `violated`, in that limit's unit.
+        """
+
+    def error(
+        self,
+        status: int,
+        kind: str | None,
+        message: str | None,
+        ids: Ids,
+        wall_ns: int,
+        headers: Headers = (),
+    ) -> Reply:
+        """Return any other error, in the dialect's shape.
+
+        Args:
+            status: HTTP status.
+            kind: The dialect's error type or code; the usual one of the status if None.
+            message: What is wrong; the provider's usual wording if None.
+            ids: Source of identifiers.
+            wall_ns: POSIX nanoseconds now.
+            headers: Headers to add, or to put in place of the dialect's own.
+        """
+
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (Anthropic(), OpenAI())}
+_BY_HOST = {host: dialect for dialect in DIALECTS.values() for host in dialect.hosts}
+
+
+def dialect_for(host: str, path: str, hosts: Mapping[str, str]) -> Dialect | None:
+    """Return the dialect that a request speaks: by its host, then by its path.
+
+    Args:
+        host: Host name without port, lower case.
+        path: Path without query.
+        hosts: Dialect names by host, for hosts of the user's own; they come first.
+
+    Returns:
+        The dialect, or None if neither the host nor the path tells.
+
+    Raises:
+        ValueError: `hosts` names a dialect that there is not.
+    """
+    if host in hosts:
+        name = hosts[host]
+        if name not in DIALECTS:
+            allowed = ", ".join(sorted(DIALECTS))
+            raise ValueError(f"hosts[{host!r}] must be one of {allowed}, got {name!r}")
+        return DIALECTS[name]
+    if host in _BY_HOST:
+        return _BY_HOST[host]
+    return next((dialect for dialect in DIALECTS.values() if dialect.owns(path)), None)

@@ -1,0 +1,56 @@
+"""Prompt: a request's body, decoded, and how much text it carries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+# Keys whose values frame the prompt or are not text: names of roles, ids, images, audio, files.
+FRAMING = frozenset(
+    {
+        "cache_control",
+        "file",
+        "id",
+        "image_url",
+        "input_audio",
+        "role",
+        "source",
+        "tool_call_id",
+        "tool_use_id",
+        "type",
+    }
+)
+
+
+def decoded(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body holds.
+
+    Raises:
+        ValueError: The body is not JSON, or not an object; the message says which.
+    """
+    try:
+        value = json.loads(body)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is not an object")
+    return value
+
+
+def characters(*parts: object) -> int:
+    """Return the characters of text in these parts of a decoded body, however deep.
+
+    Images, audio and files count as nothing: their price is not in their characters.
+    """
+    total = 0
+    pending = list(parts)
+    while pending:
+        part = pending.pop()
+        if isinstance(part, str):
+            total += len(part)
+        elif isinstance(part, list):
+            pending.extend(part)
+        elif isinstance(part, Mapping):
+            pending.extend(value for key, value in part.items() if key not in FRAMING)
+    return total

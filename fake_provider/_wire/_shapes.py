@@ -1,0 +1,151 @@
+"""Shapes that every dialect shares: a request as received, what it asks for, a reply."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+Endpoint = Literal["generate", "count_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request as a door received it.
+
+    Args:
+        method: HTTP method, upper case.
+        host: Host name without port, lower case.
+        path: Path without query.
+        headers: Header values by lower-case name.
+        body: The body, read to its end.
+    """
+
+    method: str
+    host: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a request asks for, in terms that no dialect owns.
+
+    Args:
+        endpoint: `"generate"`, or `"count_tokens"`, which is no attempt.
+        model: Model as requested.
+        max_tokens: Output tokens reserved, if the request says so.
+        stream: True if the answer is to be streamed.
+        characters: Characters of prompt, for the default estimate of its tokens.
+        body: The decoded body.
+    """
+
+    endpoint: Endpoint
+    model: str
+    max_tokens: int | None
+    stream: bool
+    characters: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One piece of a streamed answer.
+
+    Args:
+        data: Bytes as they leave the provider.
+        output_tokens: Output tokens that it delivers; 0 for framing.
+    """
+
+    data: bytes
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, rendered: everything that a door needs to send.
+
+    Args:
+        status: HTTP status.
+        headers: Header names and values, lower-case names, in order.
+        chunks: The body in one piece, or the pieces of a stream.
+        stream: True for a stream.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    chunks: tuple[Chunk, ...]
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a served answer reports; it adds up to what was charged.
+
+    Args:
+        input_tokens: Input tokens charged.
+        output_tokens: Output tokens charged.
+    """
+
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """The wait that a refusal names.
+
+    Args:
+        form: `"seconds"` (whole, rounded up), `"ms"`, `"date"`, `"reset"` (no Retry-After, only
+            the dialect's reset headers) or `"none"` (neither).
+        wait_s: Seconds until this request's own cost fits.
+    """
+
+    form: Literal["seconds", "ms", "date", "reset", "none"]
+    wait_s: float
+
+
+class BadRequest(Exception):  # noqa: N818  (it is an answer, not a failure of ours)
+    """A request that no wait can cure: answered 400, 401, 404 or 413.
+
+    Args:
+        status: HTTP status of the answer.
+        kind: The dialect's error type.
+        message: What is wrong, in the provider's manner.
+    """
+
+    def __init__(self, status: int, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.message = message
+
+
+@dataclass(slots=True)
+class Ids:
+    """Identifiers drawn from the provider's seed, so that two runs show the same ones.
+
+    Args:
+        seed: Seed of the provider's random numbers.
+    """
+
+    seed: int
+    _random: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(f"ids {self.seed}")
+
+    def base58(self, length: int) -> str:
+        """Return `length` characters of base 58."""
+        return "".join(self._random.choices(BASE58, k=length))
+
+    def hex(self, length: int) -> str:
+        """Return `length` lower-case hexadecimal digits."""
+        return f"{self._random.getrandbits(4 * length):0{length}x}"
+
+    def spaces(self, most: int) -> str:
+        """Return from 0 to `most` spaces, evenly distributed."""
+        return " " * self._random.randrange(most + 1)

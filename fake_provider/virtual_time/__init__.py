@@ -1,0 +1,25 @@
+"""Virtual time: one scheduler and one clock for threads, asyncio and trio.
+
+Code under test sleeps, waits and times out as usual, but no real time passes: when every thread
+waits, the clock jumps to the next deadline.
+"""
+
+from ._clock import RealClock, VirtualClock, active
+from ._errors import (
+    RunStopped,
+    VirtualDeadlock,
+    VirtualTimeError,
+    VirtualTimeLimit,
+    VirtualTimeWarning,
+)
+
+__all__ = [
+    "RealClock",
+    "RunStopped",
+    "VirtualClock",
+    "VirtualDeadlock",
+    "VirtualTimeError",
+    "VirtualTimeLimit",
+    "VirtualTimeWarning",
+    "active",
+]

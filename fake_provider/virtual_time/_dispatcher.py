@@ -1,0 +1,204 @@
+"""The dispatcher: chooses who runs next, and moves virtual time when nobody can run.
+
+The half of the scheduler that never blocks, except to give the outside world a moment. Its methods
+need the mutex.
+"""
+
+import gc
+import random
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from . import _participants as states
+from . import _real
+from ._borders import Borders
+from ._outside import Outside
+from ._participants import Participant
+from ._patches import PatchSet
+from ._stops import Stops
+from ._units import NANOSECONDS, seconds
+from ._waiting import WaitingRoom
+from ._watchdog import Watchdog
+
+if TYPE_CHECKING:
+    import asyncio
+
+# Where virtual monotonic clocks start: a constant, so that rounding never depends on the uptime.
+MONOTONIC_START_NS: Final = 1_000 * NANOSECONDS
+
+COUNTED: Final = (
+    "adopted", "blocks", "foreign", "graces", "jumps", "polls", "spins", "switches"
+)
+
+
+class Dispatcher:
+    """The state of one run under virtual time, and who holds the baton.
+
+    Args:
+        wall_start_ns: Where the wall clock starts, in nanoseconds since 1970.
+        limit_ns: Where the run is stopped, in virtual nanoseconds.
+        rng: Chooses among runnable participants; None takes them first in, first out.
+        strict: Refuse to cross the borders of virtual time instead of noting it.
+    """
+
+    def __init__(
+        self,
+        *,
+        wall_start_ns: int,
+        limit_ns: int,
+        rng: random.Random | None = None,
+        strict: bool = False,
+    ) -> None:
+        self._wall_start_ns = wall_start_ns
+        self.limit_ns = limit_ns
+        self.rng = rng
+        self.closed = False
+        self.set_now(0)
+
+        self.main: Participant
+        self.holder: Participant | None = None
+        self.participants: dict[int, Participant] = {}
+        self.by_thread: weakref.WeakKeyDictionary[threading.Thread, Participant] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._next_index = 0
+        self.exempt: set[int] = set()  # threads that live in real time
+        self.loops: dict[asyncio.AbstractEventLoop, Any] = {}  # each with its selector
+        self.loop_selectors: set[Any] = set()
+        self.patches = PatchSet()
+        self.wall_patches = PatchSet()  # time-machine may take the wall clock over for a while
+
+        self.room = WaitingRoom(rng)
+        self.inbox: deque[tuple[object, int]] = deque()
+        self._mutex = _real.new_rlock()
+        self._collects = False
+        self.entries = 0  # grows with every entry into the scheduler: the watchdog's pulse
+        self.reads = 0.0  # clock reads since somebody blocked
+        self.listeners: list[Callable[[int, int], None]] = []
+        self.stats = dict.fromkeys(
+            ("adopted", "blocks", "foreign", "graces", "jumps", "polls", "spins", "switches"), 0
+        )
+
+        self.outside = Outside(self)
+        self.borders = Borders(self, strict=strict)
+        self.stops = Stops(self)
+        self.watchdog = Watchdog(self)
+
+    def new_participant(self, name: str, thread: threading.Thread | None) -> Participant:
+        """A participant that has yet to run."""
+        one = Participant(self._next_index, name, thread)
+        self._next_index += 1
+        if thread is not None:
+            self.by_thread[thread] = one
+        return one
+
+    def set_now(self, now_ns: int) -> None:
+        """Move every reading of the clock to an instant after the start."""
+        self.now_ns = now_ns
+        self.monotonic_ns = MONOTONIC_START_NS + now_ns
+        self.wall_ns = self._wall_start_ns + now_ns
+        self.monotonic = self.monotonic_ns / NANOSECONDS
+        self.wall = self.wall_ns / NANOSECONDS
+
+    def seconds_until(self, deadline_ns: int | None) -> float | None:
+        """What is left of a wait that goes on in real time; None if it has no end."""
+        return None if deadline_ns is None else seconds(deadline_ns - self.now_ns)
+
+    def enter(self) -> None:
+        """Take the mutex, with the garbage collector off: a finalizer may wait for a lock.
+
+        Callers do so inside ``try``, with ``leave`` in ``finally``, because the handler of a
+        signal may raise anywhere.
+        """
+        _real.rlock_acquire(self._mutex)
+        self._collects = gc.isenabled()
+        if self._collects:
+            gc.disable()
+
+    def leave(self) -> None:
+        """Deal with the inbox and release the mutex, if this thread holds it."""
+        if not _real.rlock_is_owned(self._mutex):
+            return
+        while self.inbox:
+            self._empty_inbox()
+            if self.holder is None:
+                self.hand_over()
+        if self._collects:
+            gc.enable()
+        _real.rlock_release(self._mutex)
+
+    def hand_over(self, but_do_not_release: Participant | None = None) -> Participant | None:
+        """Choose the next holder and let it run; None if nobody can run now."""
+        chosen = self._choose()
+        if chosen is None and self._is_deadlocked() and self.tell_main(states.DEADLOCK):
+            chosen = self._choose()
+        if chosen is None:
+            self.watchdog.start()
+        elif chosen is not but_do_not_release:
+            _real.lock_release(chosen.baton)
+        return chosen
+
+    def _choose(self) -> Participant | None:
+        """Find who runs next, moving time when nobody can run at this instant."""
+        room = self.room
+        had_last_call = False
+        while True:
+            self._empty_inbox()
+            if room.ready:
+                chosen = room.pick()
+                chosen.state = states.RUNNING
+                self.holder = chosen
+                self.stats["switches"] += 1
+                return chosen
+            if room.on_descriptors and self.outside.descriptors.poll():
+                continue
+            if self.outside.stops_time():
+                return None
+            deadline_ns = room.next_deadline_ns()
+            if deadline_ns is None:
+                return None
+            if not had_last_call and self.outside.may_act():
+                had_last_call = True
+                self.outside.last_call()
+                if self.holder is not None or self.closed:
+                    return None  # somebody else handed the baton over meanwhile
+                continue
+            if deadline_ns > self.limit_ns:
+                if not self.tell_main(states.LIMIT):
+                    return None
+                continue
+            if deadline_ns > self.now_ns:
+                self._jump_to(deadline_ns)
+            room.run_out(self.now_ns)
+
+    def tell_main(self, outcome: str) -> bool:
+        """Let the main participant run to raise an error; returns whether it was blocked."""
+        return self.room.make_ready(self.main, outcome)
+
+    def is_busy(self) -> bool:
+        """Whether somebody runs or can run, or the clock has closed."""
+        return self.holder is not None or bool(self.room.ready or self.inbox) or self.closed
+
+    def _jump_to(self, now_ns: int) -> None:
+        before_ns = self.now_ns
+        self.set_now(now_ns)
+        self.stats["jumps"] += 1
+        self.outside.note_jump()
+        for listener in self.listeners:
+            listener(before_ns, now_ns)
+
+    def _empty_inbox(self) -> None:
+        while self.inbox:
+            self.room.wake(*self.inbox.popleft())
+
+    def _is_deadlocked(self) -> bool:
+        """Whether nothing inside or outside this process can make anybody run."""
+        return not (
+            self.holder is not None
+            or self.closed
+            or self.room.next_deadline_ns() is not None
+            or self.outside.can_wake_somebody()
+        )

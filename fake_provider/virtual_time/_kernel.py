@@ -1,0 +1,60 @@
+"""What the operating system says about a thread: does it run, or what does it wait for?"""
+
+import errno
+import os
+import platform
+from typing import Final
+
+RUNNING: Final = "running"  # or runnable: it may be starved of a processor
+LOCK: Final = "lock"  # waits for a lock, which may be the interpreter's own
+CALL: Final = "call"  # waits in another system call
+UNKNOWN: Final = "unknown"
+
+# The number of the futex system call.
+_FUTEX = {"x86_64": "202", "aarch64": "98"}.get(platform.machine(), "202")
+
+
+def wait_of(native_id: int) -> str:
+    """The kernel's line on the system call a thread waits in; empty where that is not told.
+
+    Two equal lines mean that the thread waits at the same place of the same call: the line holds
+    the arguments and the stack pointer.
+    """
+    return _read(native_id, "syscall")
+
+
+def state_of(native_id: int) -> str:
+    """RUNNING, LOCK, CALL or UNKNOWN."""
+    call = wait_of(native_id).partition(" ")[0]
+    if not call:
+        return UNKNOWN
+    return RUNNING if call == "running" else LOCK if call == _FUTEX else CALL
+
+
+def cpu_ns_of(native_id: int) -> int:
+    """The processor time that a thread has used, in nanoseconds; 0 where that is not told."""
+    return int(_read(native_id, "schedstat").partition(" ")[0] or 0)
+
+
+def has_children() -> bool:
+    """Whether this process has child processes, running or not yet waited for."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except (AttributeError, ChildProcessError):
+        return False
+    except OSError as error:
+        return error.errno != errno.ECHILD
+    return True
+
+
+def _read(native_id: int, name: str) -> str:
+    try:
+        descriptor = os.open(f"/proc/self/task/{native_id}/{name}", os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        return os.read(descriptor, 256).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)

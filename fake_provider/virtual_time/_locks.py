@@ -1,0 +1,199 @@
+"""Locks: ``Lock``, ``RLock`` and the C ``SimpleQueue``, as the code under test uses them.
+
+Everything else in ``threading``, ``queue`` and ``concurrent.futures`` is Python code over these.
+"""
+
+import threading
+from _queue import Empty
+from functools import partial
+from types import MethodType
+from typing import Any
+
+from . import _busy, _current, _real
+from . import _participants as states
+from ._patches import AttributePatch
+from ._units import wait_ns
+
+
+def _acquire(
+    lock: Any, real_acquire: Any, blocking: bool, timeout: float, name: str
+) -> Any:
+    """Take a lock: try, and wait in the scheduler if somebody else has it."""
+    scheduler = _current.scheduler
+    if scheduler is not None and scheduler.explore:
+        scheduler.explore_here()
+    if real_acquire(lock, False):
+        return True
+    if not blocking or timeout == 0:
+        if scheduler is not None:
+            scheduler.busy_wait.count(_busy.FAILED_LOCK_READS)
+        return real_acquire(lock, blocking, timeout)  # the original judges the arguments
+    me = _current.participant()
+    if scheduler is None or me is None:
+        return real_acquire(lock, blocking, timeout)
+    if timeout != -1 and not 0 < timeout <= threading.TIMEOUT_MAX:
+        return real_acquire(lock, blocking, timeout)
+    deadline_ns = None if timeout == -1 else scheduler.now_ns + wait_ns(timeout)
+    attempt = partial(real_acquire, lock, False)
+    outcome = scheduler.wait(me, id(lock), attempt, deadline_ns, name)
+    if outcome is states.CLOSED:
+        left = scheduler.seconds_until(deadline_ns)
+        return real_acquire(lock, True, -1 if left is None else left)
+    return outcome is states.GOT
+
+
+def _wake(lock: Any) -> None:
+    """After a release: let the first waiter try."""
+    scheduler = _current.scheduler
+    if scheduler is not None and id(lock) in scheduler.room.waiters:
+        scheduler.wake(id(lock))
+
+
+def lock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> Any:
+    """``Lock.acquire``."""
+    return _acquire(self, _real.lock_acquire, blocking, timeout, "a lock")
+
+
+def lock_enter(self: Any) -> Any:
+    """``Lock.__enter__``."""
+    return _acquire(self, _real.lock_acquire, True, -1, "a lock")
+
+
+def lock_release(self: Any) -> None:
+    """``Lock.release``."""
+    _real.lock_release(self)
+    _wake(self)
+
+
+def lock_exit(self: Any, *exception: Any) -> None:
+    """``Lock.__exit__``."""
+    _real.lock_release(self)
+    _wake(self)
+
+
+def rlock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> Any:
+    """``RLock.acquire``."""
+    return _acquire(self, _real.rlock_acquire, blocking, timeout, "a reentrant lock")
+
+
+def rlock_enter(self: Any) -> Any:
+    """``RLock.__enter__``."""
+    return _acquire(self, _real.rlock_acquire, True, -1, "a reentrant lock")
+
+
+def rlock_release(self: Any) -> None:
+    """``RLock.release``."""
+    _real.rlock_release(self)
+    _wake(self)  # a waiter of a lock that is still held tries in vain and waits on
+
+
+def rlock_exit(self: Any, *exception: Any) -> None:
+    """``RLock.__exit__``."""
+    _real.rlock_release(self)
+    _wake(self)
+
+
+def rlock_release_save(self: Any) -> Any:
+    """``RLock._release_save``: a condition lets go of all levels."""
+    state = _real.rlock_release_save(self)
+    _wake(self)
+    return state
+
+
+def rlock_acquire_restore(self: Any, state: Any) -> None:
+    """``RLock._acquire_restore``: the original would block in C."""
+    if _current.participant(adopt=False) is not None:
+        rlock_enter(self)
+        # Nobody can come between, because this thread holds the baton.
+        _real.rlock_release_save(self)
+    _real.rlock_acquire_restore(self, state)
+
+
+def queue_get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
+    """``SimpleQueue.get``, for which the workers of a thread pool wait."""
+    try:
+        return _real.queue_get_nowait(self)
+    except Empty:
+        if not block:
+            raise
+    me = _current.participant()
+    scheduler = _current.scheduler
+    if scheduler is None or me is None or (timeout is not None and timeout < 0):
+        return _real.queue_get(self, block, timeout)
+    deadline_ns = None if timeout is None else scheduler.now_ns + wait_ns(timeout)
+    found: list[Any] = []
+
+    def attempt() -> bool:
+        try:
+            found.append(_real.queue_get_nowait(self))
+        except Empty:
+            return False
+        return True
+
+    outcome = scheduler.wait(me, id(self), attempt, deadline_ns, states.AN_ITEM)
+    if outcome is states.CLOSED:
+        return _real.queue_get(self, True, scheduler.seconds_until(deadline_ns))
+    if not found:
+        raise Empty
+    return found[0]
+
+
+def queue_put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    """``SimpleQueue.put``, which never blocks."""
+    _real.queue_put(self, item, block, timeout)
+    _wake(self)
+
+
+def queue_put_nowait(self: Any, item: Any) -> None:
+    """``SimpleQueue.put_nowait``."""
+    _real.queue_put(self, item)
+    _wake(self)
+
+
+class ConditionMethod:
+    """A method that a condition borrows from its lock.
+
+    ``Condition`` keeps bound methods of its lock from the moment it is made, so one that is older
+    than the clock would go on with the originals. As data descriptors of the class, these win over
+    what the instance keeps.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._plain = vars(threading.Condition).get(name)
+
+    def __get__(self, condition: Any, owner: type) -> Any:
+        if condition is None:
+            return self._plain
+        borrowed = getattr(condition._lock, self._name, None)
+        return borrowed if borrowed is not None else MethodType(self._plain, condition)
+
+    def __set__(self, condition: Any, value: Any) -> None:
+        vars(condition)[self._name] = value
+
+
+LOCK_METHODS = {
+    "acquire": lock_acquire,
+    "acquire_lock": lock_acquire,
+    "release": lock_release,
+    "release_lock": lock_release,
+    "__enter__": lock_enter,
+    "__exit__": lock_exit,
+}
+RLOCK_METHODS = {
+    "acquire": rlock_acquire,
+    "release": rlock_release,
+    "__enter__": rlock_enter,
+    "__exit__": rlock_exit,
+    "_release_save": rlock_release_save,
+    "_acquire_restore": rlock_acquire_restore,
+}
+QUEUE_METHODS = {
+    "get": queue_get,
+    "put": queue_put,
+    "put_nowait": queue_put_nowait,
+}
+PATCHES = [
+    AttributePatch(threading.Condition, name, ConditionMethod(name))
+    for name in ("acquire", "release", "_acquire_restore", "_release_save")
+]

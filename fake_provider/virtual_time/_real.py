@@ -1,0 +1,95 @@
+"""CPython's own functions as they are without a clock: what the scheduler itself calls.
+
+Everything is captured at import. Functions of ``time`` are cloned, so that they stay real while the
+originals are re-pointed; the originals live in a dict, because freezegun replaces every module
+attribute that *is* a function of ``time``.
+"""
+
+import _queue
+import _thread
+import datetime
+import sys
+import threading
+import time
+from functools import partial
+from typing import Any
+
+try:
+    from . import _hooks
+except ImportError as error:
+    DEEP_HOOKS_PROBLEM: str | None = f"ctypes cannot be imported ({error})"
+else:
+    DEEP_HOOKS_PROBLEM = _hooks.why_unusable()
+
+_TIME_FUNCTIONS = (
+    "asctime clock_gettime clock_gettime_ns ctime gmtime localtime monotonic monotonic_ns "
+    "perf_counter perf_counter_ns sleep strftime time time_ns"
+).split()
+
+
+def _unfrozen(module: Any, name: str) -> Any:
+    """An attribute of a module as it was before freezegun, should time be frozen at this moment."""
+    found = getattr(module, name)
+    if getattr(found, "__module__", "").startswith("freezegun"):
+        return getattr(sys.modules["freezegun.api"], f"real_{name}")
+    return found
+
+
+def _keep_real(builtin: Any) -> Any:
+    """A callable that stays real: a clone or, without deep hooks, a wrapper freezegun ignores."""
+    travelling = sys.modules.get("time_machine")
+    if travelling is not None and travelling.traveller_stack:
+        # time-machine has re-pointed the C code of this very function, so a clone would travel.
+        original = getattr(sys.modules["_time_machine"], f"original_{builtin.__name__}", None)
+        if original is not None:
+            return original
+    return partial(builtin) if DEEP_HOOKS_PROBLEM else _hooks.clone_builtin(builtin)
+
+
+# The objects that a clock re-points.
+BUILTINS: dict[str, Any] = {
+    name: _unfrozen(time, name) for name in _TIME_FUNCTIONS if hasattr(time, name)
+}
+TYPES: dict[str, Any] = {"datetime": _unfrozen(datetime, "datetime")}
+
+_functions = {name: _keep_real(builtin) for name, builtin in BUILTINS.items()}
+asctime = _functions["asctime"]
+clock_gettime = _functions.get("clock_gettime")
+clock_gettime_ns = _functions.get("clock_gettime_ns")
+ctime = _functions["ctime"]
+gmtime = _functions["gmtime"]
+localtime = _functions["localtime"]
+monotonic = _functions["monotonic"]
+monotonic_ns = _functions["monotonic_ns"]
+perf_counter = _functions["perf_counter"]
+perf_counter_ns = _functions["perf_counter_ns"]
+sleep = _functions["sleep"]
+strftime = _functions["strftime"]
+time_ns = _functions["time_ns"]
+wall = _functions["time"]
+
+get_ident = _thread.get_ident
+start_new_thread = _keep_real(_thread.start_new_thread)
+start_joinable_thread: Any = None  # Python 3.13 and later
+if hasattr(_thread, "start_joinable_thread"):
+    start_joinable_thread = _keep_real(_thread.start_joinable_thread)
+join_thread = threading.Thread.join
+is_thread_alive = threading.Thread.is_alive
+
+# Unbound methods of C types: they stay real when the type's dict changes.
+new_lock = _thread.allocate_lock
+new_rlock = _thread.RLock
+Lock: Any = type(_thread.allocate_lock())
+RLock: Any = _thread.RLock
+SimpleQueue: Any = _queue.SimpleQueue
+lock_acquire = Lock.acquire
+lock_release = Lock.release
+rlock_acquire = RLock.acquire
+rlock_release = RLock.release
+rlock_release_save = RLock._release_save
+rlock_acquire_restore = RLock._acquire_restore
+rlock_is_owned = RLock._is_owned
+queue_get = SimpleQueue.get
+queue_get_nowait = SimpleQueue.get_nowait
+queue_put = SimpleQueue.put
+queue_empty = SimpleQueue.empty

@@ -1,0 +1,233 @@
+"""The scheduler: who runs, who waits, and when virtual time moves.
+
+Every participant is an ordinary thread. Exactly one of them holds the *baton* and runs; it passes
+the baton on inside a blocking call, never elsewhere. When nobody can run, time jumps to the
+earliest deadline.
+
+Three invariants carry the argument that this is sound:
+
+I1. At most one participant runs Python code: the holder. (A thread that blocks outside the
+    scheduler is taken out, marked foreign, and queues for the baton when it comes back.)
+I2. ``now_ns`` changes only in ``_choose``, when the ready queue is empty and every participant is
+    blocked, foreign beyond its patience, or done.
+I3. No wake-up is lost. Whatever can unblock a participant is a hooked operation (release, put, end
+    of a thread, write to a loop's self-pipe), a timer, or a descriptor that is polled before each
+    jump. A waiter registers first and then tests again; a waker changes the state first and then
+    looks for waiters. Both touch the tables under one mutex.
+
+From I2 and I3, time jumps only when nothing could have progressed at the current instant, so a run
+is a discrete-event execution in which computing costs nothing, and one that could have happened in
+real time. From I1, the next decision depends only on the sequence of hooked operations and on the
+seed, so a run is repeatable. What is not claimed is completeness: nothing pre-empts a participant
+between two hooked operations, unless the schedule explores (``explore``).
+
+The locks of CPython stay the truth. A participant only tries to take one; if that fails it waits
+here. So an object made under a clock is an ordinary object afterwards, and one made before needs
+no preparation.
+
+Signal handlers and finalizers may run hooked operations in a thread that is inside the scheduler.
+They find the mutex owned and leave a note in the inbox.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import _current, _real
+from . import _participants as states
+from ._busy import BusyWait
+from ._dispatcher import Dispatcher
+from ._outside import COMPUTING_PATIENCE_S
+from ._participants import Participant
+
+Attempt = Callable[[], bool]
+
+
+class Scheduler(Dispatcher):
+    """One run under virtual time, as its threads use it.
+
+    Args:
+        explore: Probability that a participant lets others run before it takes a lock.
+        arguments: Those of ``Dispatcher``.
+    """
+
+    def __init__(self, *, explore: float = 0.0, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.explore = explore
+        self.busy_wait = BusyWait(self)
+
+    def wait(
+        self,
+        me: Participant,
+        key: object,
+        attempt: Attempt,
+        deadline_ns: int | None,
+        doing: str,
+    ) -> str:
+        """Block until an attempt succeeds (GOT), until a deadline, or until the clock closes."""
+        first = False
+        while True:
+            outcome = self.block(me, key, deadline_ns, doing, attempt=attempt, first=first)
+            if outcome is states.GOT or attempt():
+                return states.GOT
+            if outcome is not states.WOKEN:
+                return outcome
+            first = True  # somebody was faster: keep the place in the queue
+
+    def block(
+        self,
+        me: Participant,
+        key: object,
+        deadline_ns: int | None,
+        doing: str,
+        *,
+        attempt: Attempt | None = None,
+        descriptors: Sequence[tuple[int, int]] = (),
+        first: bool = False,
+    ) -> str:
+        """Block the calling participant; returns why it runs again.
+
+        Args:
+            me: The calling participant, which holds the baton.
+            key: Wakes it when passed to ``wake``; None for a mere sleep.
+            deadline_ns: When it runs again at the latest.
+            doing: What it waits for, in words.
+            attempt: Tested once more after registering; success means that it need not block.
+            descriptors: File descriptors that wake it, each with its poll events.
+            first: Wait before the others that wait for this key.
+        """
+        if me is self.main and self.stops.to_raise is not None:
+            self.stops.raise_now()
+        room = self.room
+        me.inside = True
+        try:
+            try:
+                self.enter()
+                if self.closed:
+                    return states.CLOSED
+                self.entries += 1
+                self.stats["blocks"] += 1
+                self.reads = 0
+                me.state, me.key, me.doing = states.BLOCKED, key, doing
+                if key is not None:
+                    room.add_waiter(me, key, first=first)
+                    if attempt is not None and attempt():
+                        room.forget(me)
+                        me.state = states.RUNNING
+                        return states.GOT
+                if descriptors:
+                    room.add_descriptors(me, descriptors)
+                if deadline_ns is not None:
+                    room.add_timer(me, deadline_ns)
+                self.holder = None
+                chosen = self.hand_over(but_do_not_release=me)
+            finally:
+                self.leave()
+            if chosen is not me:
+                _real.lock_acquire(me.baton)
+            if me.outcome in states.STOPPING:
+                self.stops.raise_for(me.outcome)
+            return me.outcome
+        except BaseException:
+            self._withdraw(me)
+            raise
+        finally:
+            me.inside = False
+
+    def let_others_run(self, me: Participant) -> None:
+        """Go to the end of the ready queue; time stands still."""
+        if me is self.main and self.stops.to_raise is not None:
+            self.stops.raise_now()
+        if self.room.ready or self.inbox:
+            self.rejoin(me)
+
+    def rejoin(self, me: Participant) -> None:
+        """Queue for the baton, with or without holding it."""
+        me.inside = True
+        try:
+            try:
+                self.enter()
+                if self.closed:
+                    return
+                self.entries += 1
+                self.outside.take_back(me)
+                self.room.add_ready(me)
+                if self.holder is me:
+                    self.holder = None
+                if self.holder is None:
+                    self.hand_over(but_do_not_release=me)
+                chosen = self.holder
+            finally:
+                self.leave()
+            if chosen is not me:
+                _real.lock_acquire(me.baton)
+        except BaseException:
+            self._withdraw(me)
+            raise
+        finally:
+            me.inside = False
+
+    def explore_here(self) -> None:
+        """Let others run before the caller takes a lock, with the probability ``explore``."""
+        me = _current.holder()
+        if me is not None and self.rng is not None and self.rng.random() < self.explore:
+            self.let_others_run(me)
+
+    def wake(self, key: object, count: int = 1) -> None:
+        """Make the first waiters for a key runnable; from any thread, handler or finalizer."""
+        if _real.rlock_is_owned(self._mutex):
+            self.inbox.append((key, count))
+            return
+        try:
+            self.enter()
+            self.entries += 1
+            self.room.wake(key, count)
+            if self.holder is None and self.room.ready:
+                self.hand_over()
+        finally:
+            self.leave()
+
+    def move_by_hand(self, passed_ns: int) -> None:
+        """Let time pass although somebody could run: a test has moved a frozen time."""
+        try:
+            self.enter()
+            self._jump_to(self.now_ns + passed_ns)
+            self.room.run_out(self.now_ns)
+            if self.holder is None:
+                self.hand_over()
+        finally:
+            self.leave()
+
+    def close(self) -> list[Participant]:
+        """Set every thread free; returns those that are still alive. Needs the mutex.
+
+        A thread that waits goes on waiting in real time. After a stop it is told to end instead:
+        what it waits for may be a virtual day away.
+        """
+        self.closed = True
+        alive = [one for one in self.participants.values() if one is not self.main]
+        for one in {**dict.fromkeys(alive), **dict.fromkeys(self.room.ready), self.main: None}:
+            if one is not self.main and not one.is_resting():
+                states.left_behind.add(one.thread)
+            if one.state is states.BLOCKED or one.state is states.READY:
+                gives_up = self.stops.stopped and one.state is states.BLOCKED and not one.is_idle()
+                one.outcome = states.ABANDONED if gives_up else states.CLOSED
+                one.state = states.RELEASED
+                _real.lock_release(one.baton)
+        self.watchdog.stop()
+        return alive
+
+    def _withdraw(self, me: Participant) -> None:
+        """An exception ends a wait: ``me`` runs on, with the baton if nobody else has it."""
+        try:
+            self.enter()
+            if self.closed:
+                return
+            self.room.forget(me)
+            if self.holder is None or self.holder is me:
+                self.holder = me
+                me.state = states.RUNNING
+                _real.lock_acquire(me.baton, False)  # it may have been released for us already
+            else:
+                self.outside.send(me, COMPUTING_PATIENCE_S)
+        finally:
+            self.leave()

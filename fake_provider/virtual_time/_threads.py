@@ -1,0 +1,186 @@
+"""Threads: started under the clock, joined, and taken in although older than it."""
+
+import _thread
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import _current, _participants, _real
+from . import _participants as states
+from ._outside import COMPUTING_PATIENCE_S
+from ._participants import Participant
+from ._units import wait_ns
+
+if TYPE_CHECKING:
+    from ._scheduler import Scheduler
+
+_real_delete = threading.Thread._delete  # type: ignore[attr-defined]
+
+
+def start_new_thread(function: Any, args: Any, kwargs: Any = None) -> Any:
+    """``_thread.start_new_thread``."""
+    return _start(function, args, {} if kwargs is None else kwargs, _real.start_new_thread)
+
+
+def start_joinable_thread(function: Any, handle: Any = None, daemon: bool = True) -> Any:
+    """``_thread.start_joinable_thread``, which starts threads since Python 3.13."""
+
+    def starts(run: Callable[..., None], args: Any, kwargs: Any) -> Any:
+        return _real.start_joinable_thread(
+            lambda: run(*args, **kwargs), handle=handle, daemon=daemon
+        )
+
+    return _start(function, (), {}, starts)
+
+
+def _start(function: Any, args: Any, kwargs: Any, starts: Callable[..., Any]) -> Any:
+    """Start a thread as a participant that is ready, unless a tool starts it or it is a tool."""
+    thread = getattr(function, "__self__", None)
+    is_thread = isinstance(thread, threading.Thread)
+    tool = _participants.is_tool(thread if is_thread else function)
+    if tool or _current.participant(adopt=False) is None:
+        return starts(function, args, kwargs)
+    scheduler = _current.scheduler
+    assert scheduler is not None
+    name = thread.name if is_thread else getattr(function, "__name__", "thread")
+    one = scheduler.new_participant(name, thread if is_thread else None)
+    one.inside = True  # until it runs
+    try:
+        scheduler.enter()
+        scheduler.entries += 1
+        scheduler.room.add_ready(one)
+    finally:
+        scheduler.leave()
+    scheduler.watchdog.start()
+    try:
+        return starts(_run, (scheduler, one, function, args, kwargs), {})
+    except BaseException:
+        try:
+            scheduler.enter()
+            scheduler.room.forget(one)
+        finally:
+            scheduler.leave()
+        raise
+
+
+def _run(scheduler: "Scheduler", me: Participant, function: Any, args: Any, kwargs: Any) -> None:
+    """The life of a thread that was started under the clock."""
+    me.is_this_thread()
+    scheduler.exempt.discard(me.ident)  # the number of a tool thread that has ended
+    scheduler.participants[me.ident] = me
+    _real.lock_acquire(me.baton)
+    me.inside = False
+    me.doing = ""
+    try:
+        function(*args, **kwargs)
+    finally:
+        finish(scheduler, me)
+
+
+def finish(scheduler: "Scheduler", me: Participant) -> None:
+    """A participant's thread ends: those who join it go on, and so does the baton."""
+    me.inside = True
+    try:
+        scheduler.enter()
+        scheduler.entries += 1
+        scheduler.participants.pop(me.ident, None)
+        scheduler.outside.take_back(me)
+        me.state = states.DONE
+        if scheduler.closed:
+            return
+        scheduler.room.wake(me, count=len(scheduler.participants) + 1)
+        if scheduler.holder is me:
+            scheduler.holder = None
+        if scheduler.holder is None:
+            scheduler.hand_over()
+    finally:
+        scheduler.leave()
+
+
+def adopt(scheduler: "Scheduler") -> Participant | None:
+    """Take the calling thread in, at its first blocking call; None if it stays in real time."""
+    ident = _real.get_ident()
+    if scheduler.closed or ident == scheduler.watchdog.ident:
+        return None
+    thread = threading._active.get(ident)  # type: ignore[attr-defined]
+    if thread is not None and (
+        thread in _participants.left_behind or _participants.is_tool(thread)
+    ):
+        scheduler.exempt.add(ident)
+        return None
+    try:
+        scheduler.enter()
+        me = scheduler.new_participant(thread.name if thread else f"thread {ident}", thread)
+        me.is_this_thread()
+        me.adopted = True
+        scheduler.outside.older.forget(ident)
+        # Time stands still from here until it has queued for the baton.
+        scheduler.outside.send(me, COMPUTING_PATIENCE_S)
+        scheduler.participants[ident] = me
+        scheduler.stats["adopted"] += 1
+        scheduler.borders.cross("adopted thread", me, "is older than the clock")
+    finally:
+        scheduler.leave()
+    return me
+
+
+def join(self: threading.Thread, timeout: float | None = None) -> None:
+    """``Thread.join``: the lock that the original waits for is released in C, without a hook."""
+    me = _current.participant(adopt=False)
+    scheduler = _current.scheduler
+    joined = scheduler.by_thread.get(self) if scheduler is not None else None
+    if scheduler is None or me is None or joined is None or joined is me:
+        _real.join_thread(self, timeout)
+        return
+    outcome = states.GOT
+    if not _has_ended(joined):
+        deadline_ns = None if timeout is None else scheduler.now_ns + wait_ns(max(0, timeout))
+        doing = f"the end of thread {self.name!r}"
+        outcome = scheduler.wait(me, joined, lambda: _has_ended(joined), deadline_ns, doing)
+    if outcome is states.CLOSED:
+        _real.join_thread(self, scheduler.seconds_until(deadline_ns))
+    elif outcome is states.GOT:
+        _settle(me, self)
+
+
+def is_alive(self: threading.Thread) -> bool:
+    """``Thread.is_alive``: False from the virtual instant on at which the thread ended."""
+    me = _current.participant(adopt=False)
+    scheduler = _current.scheduler
+    if scheduler is not None and me is not None:
+        one = scheduler.by_thread.get(self)
+        if one is not None and one is not me and one.state is states.DONE:
+            _settle(me, self)
+    return _real.is_thread_alive(self)
+
+
+def _has_ended(one: Participant) -> bool:
+    return one.state is states.DONE or one.state is states.RELEASED
+
+
+def _settle(me: Participant, thread: threading.Thread) -> None:
+    """Wait, in real time, for the few instructions of C code at the end of a thread."""
+    me.inside = True
+    try:
+        _real.join_thread(thread)
+    finally:
+        me.inside = False
+
+
+def delete(self: threading.Thread) -> None:
+    """``Thread._delete``, the last Python code of a thread: an adopted one must not keep the baton.
+
+    A thread that was started under the clock ends in ``_run``.
+    """
+    _real_delete(self)
+    scheduler = _current.scheduler
+    if scheduler is not None:
+        me = scheduler.participants.get(_real.get_ident())
+        if me is not None and me.adopted and not me.inside:
+            finish(scheduler, me)
+
+
+BUILTINS: dict[Any, Any] = {_thread.start_new_thread: start_new_thread}
+if _real.start_joinable_thread is not None:
+    BUILTINS[_thread.start_joinable_thread] = start_joinable_thread
+METHODS = {"join": join, "is_alive": is_alive, "_delete": delete}

@@ -1,0 +1,134 @@
+"""trio: its loop waits in the scheduler, and runs its tasks in a repeatable order."""
+
+import heapq
+import itertools
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import _busy, _current, _real
+from . import _participants as states
+from ._descriptors import READ
+from ._errors import RunStopped, VirtualTimeError
+from ._patches import AttributePatch
+from ._units import wait_ns
+
+if TYPE_CHECKING:
+    from ._participants import Participant
+    from ._scheduler import Scheduler
+
+# All loops of trio wait for one key: a wake-up does not tell which of them it is for.
+_KEY = "trio"
+
+
+def meet(scheduler: "Scheduler", trio: Any) -> None:
+    """Patch trio for the time of a clock."""
+    core = sys.modules["trio._core._run"]
+    wakeup = sys.modules["trio._core._wakeup_socketpair"].WakeupSocketpair
+    manager = core.TheIOManager
+    add = scheduler.patches.add
+    add(AttributePatch(manager, "get_events", _virtual_get_events(manager.get_events, core)))
+    name = "wakeup_thread_and_signal_safe"
+    add(AttributePatch(wakeup, name, _virtual_wakeup(getattr(wakeup, name))))
+    add(AttributePatch(core.SystemClock, "current_time", _current_time))
+    # trio shuffles each batch of tasks, and breaks ties between deadlines by address.
+    add(AttributePatch(core, "_ALLOW_DETERMINISTIC_SCHEDULING", True))
+    add(AttributePatch(core.Deadlines, "add", _add_deadline(itertools.count())))
+    add(_Seed(core._r))
+    # Its idle threads serve any loop of the process; real and virtual time must not share them.
+    add(_EmptyCache(sys.modules["trio._core._thread_cache"].THREAD_CACHE._idle_workers))
+
+
+class _Seed:
+    """The generator that trio shuffles with: the same draws under every clock."""
+
+    def __init__(self, rng: Any) -> None:
+        self._rng = rng
+
+    def on(self) -> None:
+        self._rng.seed(0)
+
+    def off(self) -> None:
+        self._rng.seed()
+
+
+class _EmptyCache:
+    """A cache of idle threads that is emptied when a clock opens and when it closes."""
+
+    def __init__(self, cache: Any) -> None:
+        self.on = self.off = cache.clear
+
+
+def _virtual_get_events(original: Any, core: Any) -> Any:
+    def get_events(self: Any, timeout: float) -> Any:
+        me = _current.participant()
+        scheduler = _current.scheduler
+        if me is None or scheduler is None:
+            return original(self, timeout)
+        events = original(self, 0)
+        if events:
+            return events
+        if timeout <= 0:
+            scheduler.busy_wait.count(_busy.EMPTY_SELECT_READS)
+            scheduler.let_others_run(me)
+            return original(self, 0)
+        try:
+            return _wait(scheduler, me, self, timeout, original)
+        except (RunStopped, VirtualTimeError) as stop:
+            if not _deliver(core.GLOBAL_RUN_CONTEXT.runner.main_task, stop):
+                raise
+            return original(self, 0)
+
+    return get_events
+
+
+def _wait(
+    scheduler: "Scheduler", me: "Participant", manager: Any, timeout: float, original: Any
+) -> Any:
+    deadline_ns = scheduler.now_ns + wait_ns(timeout)
+    # One descriptor is the loop's own, and whoever writes to it wakes the loop as well.
+    outside = len(getattr(manager, "_registered", ())) > 1 and hasattr(manager, "_epoll")
+    descriptors = [(manager._epoll.fileno(), READ)] if outside else []
+    while True:
+        outcome = scheduler.block(me, _KEY, deadline_ns, "events of trio", descriptors=descriptors)
+        if outcome is states.CLOSED:
+            return original(manager, scheduler.seconds_until(deadline_ns))
+        events = original(manager, 0)
+        if events or outcome is states.TIMEOUT:
+            return events
+
+
+def _deliver(task: Any, stop: BaseException) -> bool:
+    """Raise in the main task, as trio does with Ctrl-C; an error in its loop is a bug to trio."""
+
+    def raise_stop() -> NoReturn:
+        raise stop
+
+    if task is None or task._abort_func is None:
+        return False
+    task._attempt_abort(raise_stop)
+    return True
+
+
+def _virtual_wakeup(original: Any) -> Any:
+    def wakeup_thread_and_signal_safe(self: Any) -> None:
+        original(self)
+        scheduler = _current.scheduler
+        if scheduler is not None and _KEY in scheduler.room.waiters:
+            scheduler.wake(_KEY, count=len(scheduler.participants))
+
+    return wakeup_thread_and_signal_safe
+
+
+def _current_time(self: Any) -> float:
+    scheduler = _current.visible()
+    if scheduler is None:
+        return float(self.offset + _real.perf_counter())
+    return scheduler.monotonic
+
+
+def _add_deadline(arrivals: "itertools.count[int]") -> Any:
+    def add(self: Any, deadline: float, cancel_scope: Any) -> None:
+        heapq.heappush(self._heap, (deadline, next(arrivals), cancel_scope))
+        self._active += 1
+
+    return add

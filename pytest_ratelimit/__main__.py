@@ -1,0 +1,29 @@
+"""The shell command `pytest-ratelimit`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from pytest_ratelimit._demo import command as demo
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit status.
+
+    Args:
+        arguments: Words after the command's name; those of the process if None.
+    """
+    parser = argparse.ArgumentParser(
+        prog="pytest-ratelimit", description="Judge how a fleet of clients behaves at a rate limit."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    about = "replay the incident that this project exists for: no limit, broken, repaired"
+    demo.configure(commands.add_parser("demo", help=about, description=about))
+    options = parser.parse_args(arguments)
+    return demo.main(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

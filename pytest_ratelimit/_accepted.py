@@ -1,0 +1,56 @@
+"""Accepted: what the test that is running accepts, as its marker states it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pytest_ratelimit._findings import CODES
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a test states about its own verdict.
+
+    Args:
+        alpha: Rate of false alarms of the statistical checks; None for the default.
+        ignore: Codes that are accepted here, each with the reason why.
+
+    Raises:
+        TypeError: `ignore` is not a mapping of codes to reasons.
+        ValueError: A code is unknown, or a reason is empty.
+    """
+
+    alpha: float | None = None
+    ignore: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        form = 'ignore must map codes to reasons, such as {"RL101": "the job is a load test"}'
+        if not isinstance(self.ignore, Mapping):
+            raise TypeError(f"{form}, got {self.ignore!r}")
+        for code, reason in self.ignore.items():
+            if code not in CODES:
+                raise ValueError(
+                    f"ignore names an unknown code {code!r}; see CODES for those known"
+                )
+            if not isinstance(reason, str) or not reason.strip():
+                raise ValueError(f"ignore[{code!r}] must give a reason, got {reason!r}")
+
+
+_stack: list[Accepted] = [Accepted()]
+
+
+def accepted() -> Accepted:
+    """Return what the running test accepts."""
+    return _stack[-1]
+
+
+@contextmanager
+def accepting(what: Accepted) -> Iterator[None]:
+    """Accept `what` inside the block."""
+    _stack.append(what)
+    try:
+        yield
+    finally:
+        _stack.remove(what)

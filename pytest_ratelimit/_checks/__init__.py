@@ -1,0 +1,114 @@
+"""Checks: pure functions from a trace to findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_ratelimit._checks._amplification import judge_storm, judge_work
+from pytest_ratelimit._checks._backoff import judge_delays, judge_growth
+from pytest_ratelimit._checks._bounds import judge_bounds
+from pytest_ratelimit._checks._budgets import judge_cold_start, judge_overrun, judge_oversize
+from pytest_ratelimit._checks._digest import Digest
+from pytest_ratelimit._checks._evidence import judge_evidence, judge_quiet, judge_silence
+from pytest_ratelimit._checks._hints import judge_hints, judge_windows, measure_hints
+from pytest_ratelimit._checks._jitter import judge_jitter, measure_jitter
+from pytest_ratelimit._checks._judgement import Judgement, inconclusive
+from pytest_ratelimit._checks._layers import judge_layers, measure_stacks
+from pytest_ratelimit._checks._policy import Policy
+from pytest_ratelimit._checks._progress import judge_losses
+from pytest_ratelimit._checks._recovery import judge_recovery
+from pytest_ratelimit._checks._seeds import judge_seeds
+from pytest_ratelimit._checks._synchronization import judge_synchronization, wave_drain_s
+from pytest_ratelimit._checks._terminal import judge_terminal
+from pytest_ratelimit._checks._waves import measure_waves
+from pytest_ratelimit._findings import SEVERITIES
+
+if TYPE_CHECKING:
+    from fake_provider._trace import Trace
+    from pytest_ratelimit._findings import Finding
+
+__all__ = ["CHECKED", "Judgement", "Policy", "check", "inconclusive", "judge"]
+
+CHECKED = (
+    "RL101",
+    "RL102",
+    "RL103",
+    "RL104",
+    "RL105",
+    "RL106",
+    "RL107",
+    "RL111",
+    "RL112",
+    "RL113",
+    "RL114",
+    "RL121",
+    "RL122",
+    "RL201",
+    "RL202",
+    "RL203",
+    "RL301",
+    "RL901",
+    "RL902",
+    "RL903",
+)
+_DEFAULT = Policy()
+
+
+def judge(trace: Trace, policy: Policy = _DEFAULT) -> dict[str, Judgement]:
+    """Judge a trace by every check.
+
+    Args:
+        trace: The trace.
+        policy: The thresholds to judge it by.
+
+    Returns:
+        A judgement for each code in `CHECKED`, in that order. Where nothing reached the
+        provider only RL903 is judged.
+    """
+    digest = Digest(trace, policy)
+    if not trace.attempts:
+        nothing = Judgement.unjudged("nothing reached the provider")
+        return {**dict.fromkeys(CHECKED, nothing), "RL903": judge_silence(digest)}
+    jitter = measure_jitter(digest)
+    waves = measure_waves(digest, jitter)
+    hints = measure_hints(digest)
+    stacks = measure_stacks(digest)
+    drain_s = wave_drain_s(digest, next(iter(waves.harmful), None))
+    unguided = hints.indices | waves.collided
+    judged = {
+        "RL101": judge_synchronization(digest, waves),
+        "RL102": judge_jitter(digest, jitter, waves.collided, drain_s),
+        "RL103": judge_hints(hints),
+        "RL104": judge_seeds(digest),
+        "RL105": judge_windows(digest),
+        "RL106": judge_growth(digest, jittered=not jitter.rejected),
+        "RL107": judge_delays(digest),
+        "RL111": judge_bounds(digest, stacks),
+        "RL112": judge_layers(digest, stacks),
+        "RL113": judge_storm(digest),
+        "RL114": judge_work(digest),
+        "RL121": judge_terminal(digest),
+        "RL122": judge_recovery(digest),
+        "RL201": judge_overrun(digest, unguided),
+        "RL202": judge_cold_start(digest, unguided),
+        "RL203": judge_oversize(digest),
+        "RL301": judge_losses(digest),
+        "RL902": judge_quiet(digest),
+        "RL903": judge_silence(digest),
+    }
+    judged["RL901"] = judge_evidence(digest, judged)
+    return {code: judged[code] for code in CHECKED}
+
+
+def check(trace: Trace, policy: Policy = _DEFAULT) -> list[Finding]:
+    """Judge a trace by every check, and return what they found.
+
+    Args:
+        trace: The trace.
+        policy: The thresholds to judge it by.
+
+    Returns:
+        The findings: errors, then warnings, then notes, each by code.
+    """
+    found = [f for judgement in judge(trace, policy).values() for f in judgement.findings]
+    return sorted(found, key=lambda f: (SEVERITIES.index(f.severity), f.code))

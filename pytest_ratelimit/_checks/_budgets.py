@@ -1,0 +1,292 @@
+"""Budgets (RL201, RL202, RL203): was more asked for than the limit or the budget allows?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ratelimit._checks._demand import bucket_excess, in_flight_peak, window_peak
+from pytest_ratelimit._checks._digest import cost, modelled
+from pytest_ratelimit._checks._judgement import Judgement
+from pytest_ratelimit._checks._text import amount, instant, many, names, seconds
+from pytest_ratelimit._findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
+
+    from fake_provider._attempt import Attempt
+    from fake_provider._limits import Limit
+    from pytest_ratelimit._checks._digest import Digest
+
+# Calls that start within this time of each other, in seconds, are one wave.
+_WAVE_S = 1.0
+_NOT_WINDOWED = ("concurrent", "count_tokens")
+_SIZED = ("tokens", "input_tokens", "output_tokens")
+
+
+class _Overrun(NamedTuple):
+    """Demand above a limit.
+
+    Args:
+        limit: The limit.
+        demand: The demand in the window, in the limit's unit.
+        allowed: What the limit admits in that window.
+        attempts: The attempts of the window.
+    """
+
+    limit: Limit
+    demand: float
+    allowed: float
+    attempts: list[Attempt]
+
+
+def judge_overrun(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
+    """Return the judgement on RL201.
+
+    Args:
+        digest: The trace's digest.
+        unguided: Indices of refused retries that had neither waited for the hint nor for long
+            enough to spread.
+    """
+    policy, trace = digest.policy, digest.trace
+    limits = _windowed(digest)
+    if not limits and not policy.states_budget:
+        return Judgement.unjudged("no limit was enforced, and no budget is stated")
+    worst = max(_overruns(digest, limits), key=lambda o: o.demand / o.allowed, default=None)
+    stated = []
+    if policy.budget_tokens is not None:
+        stated.append(_stated_finding(digest, policy.budget_tokens))
+    if policy.budget_in_flight is not None:
+        stated.append(_in_flight_finding(digest, policy.budget_in_flight))
+    again = bool(unguided & {a.index for a in trace.refused if digest.limit_of(a) is not None})
+    severe = again or policy.states_budget
+    return Judgement.of(*stated, None if worst is None else _overrun_finding(worst, severe=severe))
+
+
+def _windowed(digest: Digest) -> list[Limit]:
+    """Return the limits that hold for a window of time."""
+    return [limit for limit in digest.trace.limits if limit.kind not in _NOT_WINDOWED]
+
+
+def _demanding(digest: Digest) -> dict[tuple[str, str], list[Attempt]]:
+    """Return the attempts that a limit decided on, by key and model class.
+
+    Scripted refusals and overloads say nothing about a budget.
+    """
+    by_key: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
+    for attempt in digest.trace.attempts:
+        if modelled(attempt) and (not attempt.refused or digest.limit_of(attempt) is not None):
+            by_key[attempt.key, attempt.model_class].append(attempt)
+    return by_key
+
+
+def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
+    """Yield the worst window of each limit that was overrun."""
+    for attempts in _demanding(digest).values():
+        times = [attempt.arrived_at for attempt in attempts]
+        for limit in limits:
+            amounts = [cost(attempt, limit) for attempt in attempts]
+            if limit.algorithm == "token-bucket":
+                peak = bucket_excess(times, amounts, limit.rate, limit.capacity)
+                members = attempts[peak.first : peak.last + 1]
+                demand = float(sum(amounts[peak.first : peak.last + 1]))
+                allowed = demand - peak.amount
+            else:
+                peak = window_peak(times, amounts, limit.window)
+                members = attempts[peak.first : peak.last + 1]
+                demand, allowed = peak.amount, float(limit.capacity)
+            if members and demand > allowed:
+                yield _Overrun(limit, demand, allowed, members)
+
+
+def _overrun_finding(overrun: _Overrun, *, severe: bool) -> Finding:
+    """Return the finding about the worst window."""
+    limit, attempts = overrun.limit, overrun.attempts
+    first, last = attempts[0].arrived_at, attempts[-1].arrived_at
+    refused = [a for a in attempts if a.refused]
+    retries = sum(a.is_retry for a in attempts)
+    excess = overrun.demand - overrun.allowed
+    if limit.algorithm == "token-bucket":
+        rule = (
+            f"Its bucket admits {amount(limit.capacity)} at once and {amount(limit.rate)} a "
+            f"second: {amount(overrun.allowed)} in {seconds(last - first)}."
+        )
+        remedy = f"share one bucket of {amount(limit.rate * 0.9)} {limit.unit} a second"
+        remedy += f" and {amount(limit.capacity)} at once between all callers."
+    else:
+        rule = f"It admits {amount(limit.capacity)} in any {seconds(limit.window)}."
+        # Burst and refill of a bucket both fall into one window: together they must fit.
+        half = limit.capacity / 2
+        remedy = (
+            f"share one bucket of {amount(half)} {limit.unit} at once and {amount(half)} per "
+            f"{seconds(limit.window)} between all callers: a full burst and a window's refill "
+            "both fall into one window."
+        )
+    return Finding(
+        code="RL201",
+        severity="error" if severe else "warning",
+        summary=f"{amount(overrun.demand)} {limit.unit} demanded in "
+        f"{seconds(max(last - first, 0.0))}, {amount(excess)} more than {limit.name} admits",
+        evidence=(
+            (
+                f"From {instant(first)} to {instant(last)}: {many(len(attempts), 'attempt')}, "
+                f"{retries:,} of them retries, {len(refused):,} refused."
+            ),
+            rule,
+        ),
+        cause="callers do not know what the others have sent: no budget is shared.",
+        remedy=remedy,
+        attempts=tuple(attempt.index for attempt in attempts),
+    )
+
+
+def _stated_finding(digest: Digest, budget: float) -> Finding | None:
+    """Return the finding about the stated token budget, if it was overrun."""
+    attempts = digest.trace.attempts
+    per = digest.policy.budget_per_s
+    peak = window_peak([a.arrived_at for a in attempts], [a.tokens for a in attempts], per)
+    if peak.amount <= budget:
+        return None
+    members = attempts[peak.first : peak.last + 1]
+    return Finding(
+        code="RL201",
+        severity="error",
+        summary=f"{amount(peak.amount)} tokens demanded in {seconds(per)}, "
+        f"{amount(peak.amount - budget)} more than the stated budget of {amount(budget)}",
+        evidence=(
+            (
+                f"From {instant(members[0].arrived_at)} to {instant(members[-1].arrived_at)}: "
+                f"{many(len(members), 'attempt')}."
+            ),
+        ),
+        cause="attempts are sent without taking their cost from the budget first.",
+        remedy="take each attempt's cost, retries too, from one budget shared by all callers.",
+        attempts=tuple(attempt.index for attempt in members),
+    )
+
+
+def _in_flight_finding(digest: Digest, budget: float) -> Finding | None:
+    """Return the finding about the stated budget of tokens in flight, if it was overrun."""
+    trace = digest.trace
+    peak = in_flight_peak(trace.attempts, trace.ended_at)
+    if peak.amount <= budget:
+        return None
+    at = next(a.arrived_at for a in trace.attempts if a.index == peak.first)
+    flying = [
+        a
+        for a in trace.attempts
+        if a.arrived_at <= at and (a.ended_at is None or a.ended_at > at) and a.index <= peak.first
+    ]
+    return Finding(
+        code="RL201",
+        severity="error",
+        summary=f"{amount(peak.amount)} tokens in flight, {amount(peak.amount - budget)} more "
+        f"than the stated budget of {amount(budget)}",
+        evidence=(f"At {instant(at)}, with {many(len(flying), 'attempt')} being served.",),
+        cause="attempts are sent without waiting for others to end.",
+        remedy=f"hold a semaphore of tokens, {amount(budget)} in all, while a request is served.",
+        attempts=tuple(attempt.index for attempt in flying),
+    )
+
+
+def judge_cold_start(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
+    """Return the judgement on RL202; a burst that the test declares is on purpose.
+
+    Args:
+        digest: The trace's digest.
+        unguided: As for `judge_overrun`.
+    """
+    limits = _windowed(digest)
+    if not limits:
+        return Judgement.unjudged("no limit was enforced")
+    if digest.policy.burst_declared:
+        return Judgement.of()
+    worst = max(_cold_waves(digest, limits), key=lambda o: o.demand / o.allowed, default=None)
+    if worst is None:
+        return Judgement.of()
+    again = bool(unguided & {a.index for a in digest.trace.refused})
+    limit, attempts = worst.limit, worst.attempts
+    each = worst.demand / len(attempts)
+    fits = max(1, int(worst.allowed // each)) if each else len(attempts)
+    return Judgement.of(
+        Finding(
+            code="RL202",
+            severity="error" if again or digest.policy.states_budget else "warning",
+            summary=f"{many(len(attempts), 'call')} of {amount(worst.demand)} {limit.unit} "
+            f"started together, and {limit.name} admits {amount(worst.allowed)}",
+            evidence=(
+                (
+                    f"They arrived within {seconds(_WAVE_S)} from "
+                    f"{instant(attempts[0].arrived_at)} on, after an idle time; "
+                    f"{sum(a.refused for a in attempts):,} of them were refused."
+                ),
+            ),
+            cause="all callers start at once, each as if it were alone.",
+            remedy=f"start {fits:,} at a time, or take each call's cost from one shared budget "
+            "before it is sent.",
+            attempts=tuple(attempt.index for attempt in attempts),
+        )
+    )
+
+
+def _cold_waves(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
+    """Yield the first waves, at the start and after idle times, that exceed a limit."""
+    for attempts in _demanding(digest).values():
+        for limit in limits:
+            for wave in _first_waves(attempts, limit.window):
+                demand = float(sum(cost(attempt, limit) for attempt in wave))
+                refill = limit.rate * (wave[-1].arrived_at - wave[0].arrived_at)
+                bucket = limit.algorithm == "token-bucket"
+                allowed = limit.capacity + (refill if bucket else 0.0)
+                # One caller's calls in a row are no burst: each starts when the last has ended.
+                if demand > allowed and len({attempt.caller for attempt in wave}) > 1:
+                    yield _Overrun(limit, demand, allowed, wave)
+
+
+def _first_waves(attempts: list[Attempt], idle_s: float) -> Iterator[list[Attempt]]:
+    """Yield the first attempts of calls within a second of the start or of an idle time."""
+    wave: list[Attempt] = []
+    before = float("-inf")
+    for attempt in attempts:
+        if attempt.arrived_at - before >= idle_s:
+            if wave:
+                yield wave
+            wave = [] if attempt.is_retry else [attempt]
+        elif wave and not attempt.is_retry and attempt.arrived_at - wave[0].arrived_at <= _WAVE_S:
+            wave.append(attempt)
+        before = attempt.arrived_at
+    if wave:
+        yield wave
+
+
+def judge_oversize(digest: Digest) -> Judgement:
+    """Return the judgement on RL203."""
+    limits = [limit for limit in digest.trace.limits if limit.kind in _SIZED]
+    if not limits:
+        return Judgement.unjudged("no limit on tokens was enforced")
+    over = [
+        (attempt, limit)
+        for attempt in digest.trace.attempts
+        for limit in limits
+        if cost(attempt, limit) > limit.capacity and not attempt.succeeded
+    ]
+    if not over:
+        return Judgement.of()
+    worst, limit = max(over, key=lambda row: cost(*row) / row[1].capacity)
+    attempts = sorted({attempt.index for attempt, _ in over})
+    callers = list(dict.fromkeys(attempt.caller for attempt, _ in over))
+    return Judgement.of(
+        Finding(
+            code="RL203",
+            severity="error",
+            summary=f"{many(len(attempts), 'attempt')} can never be admitted: "
+            f"{amount(cost(worst, limit))} {limit.unit} against {limit.name}, which admits "
+            f"{amount(limit.capacity)} at once",
+            evidence=(f"Callers: {names(callers)}.",),
+            cause="one request costs more than a whole window of the limit.",
+            remedy=f"split the request, or lower max_tokens, to at most {amount(limit.capacity)} "
+            f"{limit.unit}.",
+            attempts=tuple(attempts),
+        )
+    )

@@ -1,0 +1,148 @@
+"""Demand: what attempts ask of a limit, and how long it takes to admit them."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ratelimit._checks._digest import cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fake_provider._attempt import Attempt
+    from fake_provider._limits import Limit
+
+
+class Peak(NamedTuple):
+    """The largest demand among some attempts.
+
+    Args:
+        amount: The demand, or its excess, in the limit's unit.
+        first: Position of the first attempt of the window that holds it.
+        last: Position of its last attempt.
+    """
+
+    amount: float
+    first: int
+    last: int
+
+
+def window_peak(times: Sequence[float], amounts: Sequence[float], window: float) -> Peak:
+    """Return the largest sum of amounts in any window, open at its start, closed at its end.
+
+    Args:
+        times: Arrivals in seconds, in order.
+        amounts: Their demands, in the limit's unit.
+        window: Length of the window, in seconds.
+    """
+    best = Peak(0.0, 0, -1)
+    total, first = 0.0, 0
+    for last, (at, amount) in enumerate(zip(times, amounts, strict=True)):
+        total += amount
+        while times[first] <= at - window:
+            total -= amounts[first]
+            first += 1
+        if total > best.amount:
+            best = Peak(total, first, last)
+    return best
+
+
+def bucket_excess(
+    times: Sequence[float], amounts: Sequence[float], rate: float, burst: float
+) -> Peak:
+    """Return the largest excess of demand over burst + rate x length, on any interval.
+
+    One pass computes it exactly: the level of a bucket that leaks at the rate and never
+    overflows is the largest backlog of all intervals that end now.
+
+    Args:
+        times: Arrivals in seconds, in order.
+        amounts: Their demands, in the limit's unit.
+        rate: What the bucket gains, in the unit per second.
+        burst: Its capacity, in the unit.
+    """
+    best = Peak(0.0, 0, -1)
+    level, before, first = 0.0, -math.inf, 0
+    for last, (at, amount) in enumerate(zip(times, amounts, strict=True)):
+        level -= (at - before) * rate
+        if level <= 0:
+            level, first = 0.0, last
+        level += amount
+        before = at
+        if level - burst > best.amount:
+            best = Peak(level - burst, first, last)
+    return best
+
+
+def in_flight_peak(attempts: Iterable[Attempt], ended_at: float) -> Peak:
+    """Return the largest number of tokens in flight at one instant.
+
+    Args:
+        attempts: The attempts, in order of arrival.
+        ended_at: When the trace was read, in seconds: the end of those still being served.
+    """
+    events: list[tuple[float, int, int, int]] = []
+    for attempt in attempts:
+        end = ended_at if attempt.ended_at is None else attempt.ended_at
+        if end > attempt.arrived_at:
+            events.append((attempt.arrived_at, 1, attempt.index, attempt.tokens))
+            events.append((end, 0, attempt.index, -attempt.tokens))
+    best, total = Peak(0.0, 0, -1), 0
+    for _, _, index, tokens in sorted(events):
+        total += tokens
+        if total > best.amount:
+            best = Peak(total, index, index)
+    return best
+
+
+def drain_s(limit: Limit, attempts: int, each: float, room: float) -> float:
+    """Return the seconds over which a limit admits attempts that arrive together.
+
+    Args:
+        limit: The limit that binds.
+        attempts: How many attempts there are.
+        each: The cost of each, in the limit's unit.
+        room: How many of them fit at once.
+
+    Returns:
+        For a token bucket the time in which it regains what is missing. A sliding window admits
+        a whole window's worth at one instant, so only further windows take time.
+    """
+    if each <= 0 or not math.isfinite(limit.rate):
+        return 0.0
+    if limit.algorithm == "token-bucket":
+        return max(0.0, attempts - max(0.0, room)) * each / limit.rate
+    per_window = max(1, int(limit.capacity // each))
+    return (attempts - 1) // per_window * limit.window
+
+
+def waits_s(limit: Limit, history: Sequence[Attempt], refused: Attempt) -> float | None:
+    """Return how long a refused attempt's cost would have had to wait if nobody else came.
+
+    Args:
+        limit: The limit that refused it.
+        history: Earlier attempts on the same key and model class, in order of arrival.
+        refused: The refused attempt, whose `room` is known.
+
+    Returns:
+        Seconds from its arrival; None if it can never fit, or if nothing tells.
+    """
+    each = cost(refused, limit)
+    if each > limit.capacity or refused.room is None:
+        return None
+    if limit.algorithm == "token-bucket":
+        return max(0.0, 1 - refused.room) * each / limit.rate
+    since = refused.arrived_at - limit.window
+    charges: deque[tuple[float, float]] = deque()
+    for attempt in reversed(history):
+        if attempt.arrived_at <= since:
+            break
+        charges.appendleft((attempt.arrived_at, cost(attempt, limit) * attempt.charged))
+    missing = sum(amount for _, amount in charges) + each - limit.capacity
+    for at, amount in charges:
+        missing -= amount
+        if missing <= 0:
+            return at + limit.window - refused.arrived_at
+    return None

@@ -1,0 +1,252 @@
+"""Digest: the retries of a trace, sorted out once for all checks."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from bisect import bisect_left
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pytest_ratelimit._stats import median
+
+if TYPE_CHECKING:
+    from fake_provider._attempt import Attempt
+    from fake_provider._limits import Limit
+    from fake_provider._trace import Call, Trace
+    from pytest_ratelimit._checks._policy import Policy
+
+Path = Literal["own", "early", "hint"]
+
+REAL_RESOLUTION_S = 5e-3
+REAL_HINT_TOLERANCE_S = 0.02
+WHOLE_SECOND_S = 1.0
+_PACED_SHARE = 0.3
+_PACED_SMALLER = 0.1
+_PACED_TOLERANCE = 0.02
+
+
+class Retry(NamedTuple):
+    """One retry with the attempt before it.
+
+    Args:
+        before: The attempt of the same call that failed.
+        attempt: The retry itself.
+        number: 1 for the first retry of its call.
+        failed_at: When the client learnt that `before` had failed, in seconds.
+        delay: From there to the retry's arrival, in seconds.
+        hint: Wait that the provider named, in seconds, if it binds; else None.
+        path: `"own"` without a binding hint, `"early"` if the retry came before it, `"hint"` if
+            it waited at least that long.
+    """
+
+    before: Attempt
+    attempt: Attempt
+    number: int
+    failed_at: float
+    delay: float
+    hint: float | None
+    path: Path
+
+    @property
+    def excess(self) -> float:
+        """Seconds waited beyond the hint, or beyond nothing where none bound."""
+        return self.delay - (self.hint or 0.0)
+
+
+GroupKey = tuple[int, Path]
+
+
+class Digest:
+    """A trace with its retries sorted out, and the numbers that every check needs.
+
+    Args:
+        trace: The trace to judge.
+        policy: The thresholds to judge it by.
+    """
+
+    def __init__(self, trace: Trace, policy: Policy) -> None:
+        real = trace.clock == "real"
+        self.trace = trace
+        self.policy = policy
+        self.alpha = policy.alpha_for(trace)
+        self.log_alpha = math.log(self.alpha)
+        self.resolution = max(trace.resolution, REAL_RESOLUTION_S if real else 1e-9)
+        self._tolerance = max(self.resolution, REAL_HINT_TOLERANCE_S if real else 0.0)
+
+    @cached_property
+    def retries(self) -> list[Retry]:
+        """Every retry that followed a failed attempt, in order of arrival."""
+        last: dict[int, Attempt] = {}
+        position: dict[int, int] = defaultdict(int)
+        found = []
+        for attempt in self.trace.attempts:
+            before = last.get(attempt.call)
+            if before is not None:
+                position[attempt.call] += 1
+                failed_at = _failed_at(before)
+                if failed_at is not None:
+                    found.append(self._retry(before, attempt, position[attempt.call], failed_at))
+            last[attempt.call] = attempt
+        return found
+
+    def _retry(self, before: Attempt, attempt: Attempt, number: int, failed_at: float) -> Retry:
+        """Return the retry with its hint and path."""
+        delay = attempt.arrived_at - failed_at
+        hint = binding_hint(before)
+        path: Path = "own"
+        if hint is not None:
+            path = "hint" if delay >= hint - self.hint_tolerance(before) else "early"
+        return Retry(before, attempt, number, failed_at, delay, hint, path)
+
+    def hint_tolerance(self, refused: Attempt) -> float:
+        """Return how many seconds before its hint a retry may come without being early.
+
+        A date or a reset is a deadline in whole seconds, so its last second is not known.
+        """
+        if refused.hint_form in ("date", "reset"):
+            return WHOLE_SECOND_S
+        return self._tolerance
+
+    @cached_property
+    def certain(self) -> list[Retry]:
+        """The retries that statistics may use: nothing about their calls was inferred."""
+        inferred = {call.number for call in self.trace.calls if call.inferred}
+        return [retry for retry in self.retries if retry.attempt.call not in inferred]
+
+    @cached_property
+    def groups(self) -> dict[GroupKey, list[Retry]]:
+        """The certain retries by their number in the call and by their path."""
+        groups: dict[GroupKey, list[Retry]] = defaultdict(list)
+        for retry in self.certain:
+            groups[retry.number, retry.path].append(retry)
+        return dict(groups)
+
+    def share(self, key: GroupKey) -> float:
+        """Return the share of the hinted retries of this number that took this path, in (0, 1].
+
+        Which path a retry takes depends on its delay, so the delays on one path are packed
+        denser than the draws they came from: by 1 / share at most.
+        """
+        number, path = key
+        if path == "own":
+            return 1.0
+        other: Path = "hint" if path == "early" else "early"
+        own = len(self.groups[key])
+        return own / (own + len(self.groups.get((number, other), ())))
+
+    def least_jitter(self, delay: float) -> float:
+        """Return the jitter that a delay must carry at least, in seconds."""
+        return min(self.policy.min_fraction * delay, self.policy.min_spread_s)
+
+    @cached_property
+    def pace(self) -> float:
+        """The gap that a shared limiter of the client leaves between sends, in seconds, or 0.
+
+        Once the first retry has been sent, one gap per token lies between most consecutive
+        arrivals, and hardly any is smaller. Delays are then mostly queueing.
+        """
+        attempts = self.trace.attempts
+        first = next((a.index for a in attempts if a.is_retry), None)
+        tail = [] if first is None else [a for a in attempts if a.index >= first]
+        if len(tail) < 13 or len({a.caller for a in tail}) < 3:
+            return 0.0
+        gaps = sorted(
+            (later.arrived_at - sooner.arrived_at) / max(1, later.tokens)
+            for sooner, later in itertools.pairwise(tail)
+        )
+        tokens = max(1.0, median(a.tokens for a in tail))
+        start = next((i for i, gap in enumerate(gaps) if gap * tokens > 10 * self.resolution), None)
+        if start is None:
+            return 0.0
+        mode, members = _most_common(gaps, start)
+        smaller = bisect_left(gaps, 0.9 * mode)
+        if members < _PACED_SHARE * len(gaps) or smaller > _PACED_SMALLER * len(gaps):
+            return 0.0
+        return mode * tokens
+
+    def limit_of(self, attempt: Attempt) -> Limit | None:
+        """Return the limit that refused an attempt; None if no limit did."""
+        if not attempt.refused:
+            return None
+        return self._limits.get(attempt.reason or "")
+
+    @cached_property
+    def _limits(self) -> dict[str, Limit]:
+        """The limits by name."""
+        return {limit.name: limit for limit in self.trace.limits}
+
+    @cached_property
+    def works(self) -> list[list[Call]]:
+        """Each piece of work asked for: a call, then its re-queues in order.
+
+        A call re-queues an earlier one of the same unit if that one had ended without success
+        and nothing else took it up; equal bodies in flight together are different work.
+        """
+        works: list[list[Call]] = []
+        failed: dict[str, list[list[Call]]] = defaultdict(list)
+        for call in self.trace.calls:
+            begun_at = call.attempts[0].arrived_at
+            waiting = failed[call.unit]
+            work = next((w for w in waiting if _over_by(w[-1], begun_at)), None)
+            if work is None:
+                work = []
+                works.append(work)
+            else:
+                waiting.remove(work)
+            work.append(call)
+            if not call.succeeded:
+                waiting.append(work)
+        return works
+
+
+def binding_hint(refused: Attempt) -> float | None:
+    """Return the wait that the provider named, in seconds, if it binds.
+
+    A hint of 0 or less, or one that is no number, asks for nothing: it cannot be ignored.
+    """
+    hint = refused.hint
+    if hint is None or not math.isfinite(hint) or hint <= 0:
+        return None
+    return hint
+
+
+def modelled(attempt: Attempt) -> bool:
+    """Return True if a limit decided on this attempt, and not a script."""
+    return attempt.room is not None and math.isfinite(attempt.room)
+
+
+def cost(attempt: Attempt, limit: Limit) -> int:
+    """Return what an attempt costs against a limit, in the limit's unit."""
+    if limit.kind == "input_tokens":
+        return attempt.input_tokens
+    if limit.kind == "output_tokens":
+        return attempt.output_tokens
+    if limit.kind == "tokens":
+        return attempt.tokens
+    return 1
+
+
+def _failed_at(attempt: Attempt) -> float | None:
+    """Return when the client learnt that an attempt had failed; None if it did not fail."""
+    if attempt.succeeded:
+        return None
+    return attempt.ended_at if attempt.cancelled_at is None else attempt.cancelled_at
+
+
+def _over_by(call: Call, at: float) -> bool:
+    """Return True if the last attempt of a call had ended at an instant."""
+    ended_at = _failed_at(call.attempts[-1])
+    return ended_at is not None and ended_at <= at
+
+
+def _most_common(gaps: list[float], start: int) -> tuple[float, int]:
+    """Return the centre of the fullest band of sorted gaps, and how many lie in it."""
+    mode, members, low = 0.0, 0, start
+    for high in range(start, len(gaps)):
+        while gaps[high] > gaps[low] * (1 + 2 * _PACED_TOLERANCE):
+            low += 1
+        if high - low + 1 >= members:
+            members, mode = high - low + 1, gaps[(low + high) // 2]
+    return mode, members

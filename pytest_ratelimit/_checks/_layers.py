@@ -1,0 +1,171 @@
+"""Layers (RL112): was one call retried by several layers, one inside the other?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ratelimit._checks._judgement import Judgement
+from pytest_ratelimit._checks._text import many, names
+from pytest_ratelimit._findings import Finding
+from pytest_ratelimit._stats import median
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fake_provider._attempt import Attempt
+    from pytest_ratelimit._checks._digest import Digest
+
+# Without the SDK's counter: so many calls must show the pattern, each with so many retries.
+_MIN_CALLS = 3
+_MIN_RETRIES = 4
+_FALLEN = 0.6
+_MOST = 0.9
+# After a fall the schedule starts again: its delay is the first one's, within this factor.
+_RESTART = 2.0
+
+
+class Stack(NamedTuple):
+    """A call that was retried by two layers.
+
+    Args:
+        call: Number of the call.
+        caller: Who made it.
+        outer: Rounds that the outer layer made.
+        inner: Most attempts that the SDK made in one round.
+        attempts: All attempts of the call.
+    """
+
+    call: int
+    caller: str
+    outer: int
+    inner: int
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def factors(self) -> str:
+        """The product, where every round was full; else the rounds."""
+        total = len(self.attempts)
+        if total == self.outer * self.inner:
+            return f"{total:,} = {self.outer:,} outer x {self.inner:,} SDK"
+        return f"{total:,} in {self.outer:,} outer rounds of up to {self.inner:,} SDK attempts"
+
+
+def measure_stacks(digest: Digest) -> list[Stack]:
+    """Return the calls whose SDK counter went back to 0, the longest first: exact proof."""
+    stacks = []
+    for call in digest.trace.calls:
+        counters = [attempt.sdk_retry or 0 for attempt in call.attempts]
+        rounds = counters.count(0)
+        if rounds > 1 and max(counters) > 0:
+            inner = max(counters) + 1
+            stacks.append(Stack(call.number, call.caller, rounds, inner, call.attempts))
+    return sorted(stacks, key=lambda stack: -len(stack.attempts))
+
+
+def judge_layers(digest: Digest, stacks: Sequence[Stack]) -> Judgement:
+    """Return the judgement on RL112.
+
+    Args:
+        digest: The trace's digest.
+        stacks: What `measure_stacks` found.
+    """
+    if stacks:
+        return Judgement.of(_exact_finding(stacks))
+    if any(attempt.sdk_retry is not None for attempt in digest.trace.retries):
+        # The SDK counts, and its counter never started again: only code can hide in code.
+        pattern = _pattern(digest)
+        return Judgement.of(None if pattern is None else _pattern_finding(digest, pattern))
+    pattern = _pattern(digest)
+    if pattern is not None:
+        return Judgement.of(_pattern_finding(digest, pattern))
+    if not digest.trace.retries:
+        return Judgement.unjudged("nothing was retried: it takes one call that was")
+    if len(_long_calls(digest)) < _MIN_CALLS:
+        return Judgement.unjudged(
+            f"the SDK sends no retry counter, and without it the pattern takes {_MIN_CALLS} calls "
+            f"with {_MIN_RETRIES} retries each"
+        )
+    return Judgement.of()
+
+
+def _exact_finding(stacks: Sequence[Stack]) -> Finding:
+    """Return the finding with the factors of the longest call."""
+    worst = stacks[0]
+    total = sum(len(stack.attempts) for stack in stacks)
+    return Finding(
+        code="RL112",
+        severity="error",
+        summary=f"{many(len(stacks), 'call')} retried by the SDK inside another retry loop; "
+        f"call {worst.call} made {worst.factors} attempts",
+        evidence=(
+            (
+                f"Call {worst.call} of {worst.caller}: the SDK's retry counter started again "
+                f"{worst.outer - 1:,} x within one call."
+            ),
+            f"{many(len(stacks), 'call')} made {many(total, 'attempt')} this way.",
+        ),
+        cause=f"the code around the SDK retries, and so does the SDK (max_retries="
+        f"{worst.inner - 1}): the attempts multiply.",
+        remedy="set max_retries=0 on the client, and keep the one loop around it: "
+        f"{worst.outer:,} attempts instead of {len(worst.attempts):,}.",
+        attempts=tuple(sorted(a.index for stack in stacks for a in stack.attempts)),
+    )
+
+
+def _long_calls(digest: Digest) -> list[list[float]]:
+    """Return the delays of the calls with enough retries, none of them decided by a hint."""
+    delays: dict[int, list[float]] = defaultdict(list)
+    hinted = set()
+    for retry in digest.certain:
+        delays[retry.attempt.call].append(retry.delay)
+        if retry.path == "hint":
+            hinted.add(retry.attempt.call)
+    return [own for call, own in delays.items() if len(own) >= _MIN_RETRIES and call not in hinted]
+
+
+def _pattern(digest: Digest) -> list[int] | None:
+    """Return the retry numbers before which nearly every call's delay falls back, if any.
+
+    A schedule inside a schedule starts again at the same retries in every call, and nowhere
+    else; draws fall anywhere.
+    """
+    calls = _long_calls(digest)
+    if len(calls) < _MIN_CALLS:
+        return None
+    shortest = min(len(own) for own in calls)
+    fallen, quiet = [], 0
+    for i in range(1, shortest):
+        share = sum(own[i] < _FALLEN * own[i - 1] for own in calls) / len(calls)
+        if share >= _MOST and _restarts(calls, i):
+            fallen.append(i + 1)
+        elif share <= 1 - _MOST:
+            quiet += 1
+    return fallen if fallen and len(fallen) + quiet == shortest - 1 else None
+
+
+def _restarts(calls: list[list[float]], place: int) -> bool:
+    """Return True if the delay there is that of the first retry again, in the median call."""
+    ratio = median(own[place] / own[0] if own[0] > 0 else 0.0 for own in calls)
+    return 1 / _RESTART <= ratio <= _RESTART
+
+
+def _pattern_finding(digest: Digest, fallen: list[int]) -> Finding:
+    """Return the warning that the delays look like a loop in a loop."""
+    calls = _long_calls(digest)
+    longest = max(len(own) for own in calls) + 1
+    inner = fallen[0]
+    return Finding(
+        code="RL112",
+        severity="warning",
+        summary=f"the delays of {many(len(calls), 'call')} fall back to the start at retry "
+        f"{names(fallen)}: a retry loop inside another",
+        evidence=(
+            f"Calls made up to {longest:,} attempts, in rounds of {inner:,}.",
+            "No SDK counter says so: this is read from the delays.",
+        ),
+        cause="two loops retry the same call, and their attempts multiply.",
+        remedy=f"keep one of the two loops; {longest:,} attempts become "
+        f"{max(2, -(-longest // inner)):,} or {inner:,}.",
+        attempts=tuple(sorted(r.attempt.index for r in digest.certain if r.number in fallen)),
+    )

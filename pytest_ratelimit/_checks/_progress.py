@@ -1,0 +1,58 @@
+"""Progress (RL301): did every call end with success?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_ratelimit._checks._judgement import Judgement
+from pytest_ratelimit._checks._text import many, names
+from pytest_ratelimit._findings import Finding
+
+if TYPE_CHECKING:
+    from fake_provider._trace import Call
+    from pytest_ratelimit._checks._digest import Digest
+
+
+def judge_losses(digest: Digest) -> Judgement:
+    """Return the judgement on RL301; a call still being served is not lost."""
+    lost = [
+        work[-1]
+        for work in digest.works
+        if not any(call.succeeded for call in work) and work[-1].attempts[-1].ended_at is not None
+    ]
+    if not lost:
+        return Judgement.of()
+    cured = [call for call in lost if not call.attempts[-1].terminal]
+    reasons = Counter(_ending(call) for call in lost)
+    kinds = names([f"{reason} ({number:,} x)" for reason, number in reasons.most_common()])
+    unretried = sum(len(call.attempts) == 1 for call in lost)
+    return Judgement.of(
+        Finding(
+            code="RL301",
+            severity="warning" if cured else "note",
+            summary=f"{len(lost):,} of {many(len(digest.works), 'call')} ended without success",
+            evidence=(
+                f"The last answer was {kinds}.",
+                (
+                    f"{unretried:,} of them were not retried; the others made up to "
+                    f"{max(len(call.attempts) for call in lost):,} attempts."
+                ),
+            ),
+            cause="the calls gave up before the limit had room for them."
+            if cured
+            else "no wait could have cured these errors.",
+            remedy="let them wait longer, start fewer at once, or handle the loss."
+            if cured
+            else "mend the requests or the account.",
+            attempts=tuple(sorted(call.attempts[-1].index for call in lost)),
+        )
+    )
+
+
+def _ending(call: Call) -> str:
+    """Return how a lost call ended."""
+    last = call.attempts[-1]
+    if last.cancelled_at is not None:
+        return "none, the client gave up waiting"
+    return f"{last.status} {last.reason or ''}".strip()

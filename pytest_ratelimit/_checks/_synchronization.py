@@ -1,0 +1,284 @@
+"""Synchronization (RL101): did callers come back together, and could the limiter take them?"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_ratelimit._checks._demand import drain_s
+from pytest_ratelimit._checks._digest import cost, modelled
+from pytest_ratelimit._checks._judgement import Judgement
+from pytest_ratelimit._checks._schedule import Explanation, explain
+from pytest_ratelimit._checks._text import amount, instant, many, near, odds, seconds
+from pytest_ratelimit._findings import Finding
+from pytest_ratelimit._stats import likely_peak, median
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fake_provider._limits import Limit
+    from pytest_ratelimit._checks._digest import Digest, Retry
+    from pytest_ratelimit._checks._waves import Wave, Waves
+
+# Callers whose calls were refused this close together, in seconds, belong to one herd.
+_TOGETHER_S = 0.05
+
+
+def judge_synchronization(digest: Digest, waves: Waves) -> Judgement:
+    """Return the judgement on RL101.
+
+    Args:
+        digest: The trace's digest.
+        waves: What `measure_waves` found.
+    """
+    if waves.missing:
+        return Judgement.unjudged(waves.missing)
+    if waves.harmful:
+        return Judgement.of(_wave_finding(digest, waves, waves.harmful[0]))
+    narrow = next(_narrow_herds(digest), None)
+    return Judgement.of(
+        _wave_finding(digest, waves, waves.waves[0]) if waves.waves else None,
+        None if narrow is None else _narrow_finding(digest, narrow),
+    )
+
+
+def wave_drain_s(digest: Digest, wave: Wave | None) -> float:
+    """Return the seconds that the limit needs to admit a wave, or 0 if no limit refused it."""
+    binding = None if wave is None else _binding(digest, wave.retries)
+    if wave is None or binding is None:
+        return 0.0
+    return drain_s(binding.limit, len(wave.retries), binding.each, binding.room)
+
+
+class _Binding(NamedTuple):
+    """The limit that refused some retries, the cost of each, and how many fitted."""
+
+    limit: Limit
+    each: float
+    room: float
+
+
+def _binding(digest: Digest, retries: Sequence[Retry]) -> _Binding | None:
+    """Return what refused some retries; None if it was no limit."""
+    refused = (digest.limit_of(retry.attempt) for retry in retries)
+    limit = next((limit for limit in refused if limit is not None), None)
+    if limit is None:
+        return None
+    each = median(cost(retry.attempt, limit) for retry in retries)
+    return _Binding(limit, each, retries[0].attempt.room or 0.0)
+
+
+def _wave_finding(digest: Digest, waves: Waves, wave: Wave) -> Finding:
+    """Return the finding about the largest wave that did harm, or about the largest."""
+    spread = wave_drain_s(digest, wave)
+    explanation = _explain_wave(digest, wave, spread)
+    lines = [
+        _moment_line(wave),
+        *_waves_line(waves),
+        _odds_line(digest, wave),
+        *_limit_line(digest, wave),
+    ]
+    return Finding(
+        code="RL101",
+        severity="error" if wave.harmful else "note",
+        summary=_wave_summary(wave),
+        evidence=tuple(lines),
+        cause=explanation.cause,
+        remedy=explanation.remedy,
+        p=math.exp(wave.log_p),
+        attempts=tuple(sorted(r.attempt.index for w in waves.waves for r in w.retries)),
+    )
+
+
+def _wave_summary(wave: Wave) -> str:
+    """Return the first line."""
+    retries = wave.retries
+    refused = sum(retry.attempt.refused for retry in retries)
+    numbers = Counter(retry.number for retry in retries)
+    which = f"retry {retries[0].number}" if len(numbers) == 1 else "a retry"
+    arrivals = [retry.attempt.arrived_at for retry in retries]
+    if not wave.harmful:
+        outcome = "the limit admitted all of them"
+    elif refused == len(retries):
+        outcome = f"all {refused:,} were refused again"
+    else:
+        outcome = f"{refused:,} of the {many(len(retries), 'retry')} were refused again"
+    return (
+        f"{wave.callers:,} of {wave.candidates:,} waiting callers sent {which} "
+        f"{near(max(arrivals) - min(arrivals))}, and {outcome}"
+    )
+
+
+def _moment_line(wave: Wave) -> str:
+    """Return the line that says when, and how they had failed."""
+    failures = [retry.failed_at for retry in wave.retries]
+    spread = max(failures) - min(failures)
+    return (
+        f"At {instant(wave.retries[0].attempt.arrived_at)}, "
+        f"{seconds(median(r.delay for r in wave.retries))} after their attempts had failed "
+        f"{near(spread)}."
+    )
+
+
+def _waves_line(waves: Waves) -> list[str]:
+    """Return the line that counts all waves, if there are several."""
+    if len(waves.waves) < 2:
+        return []
+    starts = [wave.retries[0].attempt.arrived_at for wave in waves.waves]
+    inside = sum(len(wave.retries) for wave in waves.waves)
+    return [
+        (
+            f"{len(waves.waves):,} such waves from {instant(min(starts))} to "
+            f"{instant(max(starts))} hold {inside:,} of {many(waves.retried, 'retry')}."
+        )
+    ]
+
+
+def _odds_line(digest: Digest, wave: Wave) -> str:
+    """Return the line that says how likely the wave is without the defect."""
+    delay = median(retry.delay for retry in wave.retries)
+    if wave.rule == "short":
+        return (
+            f"A first delay spread over {seconds(digest.policy.min_spread_s)} or more is seldom "
+            f"that short; {odds(wave.log_p)}."
+        )
+    jitter = seconds(digest.least_jitter(delay))
+    line = f"Independent jitter of {jitter} or more would do that with {odds(wave.log_p)}"
+    if wave.retries[0].path == "hint":
+        return f"{line}."
+    width = max(wave.width, digest.resolution)
+    peak = likely_peak(wave.candidates, width, 2 * delay)
+    return (
+        f"{line}; with full jitter over 0 to {seconds(2 * delay)}, more than {peak:,} of "
+        f"{wave.candidates:,} come that close in fewer than 1 run of 1,000."
+    )
+
+
+def _limit_line(digest: Digest, wave: Wave) -> list[str]:
+    """Return the line that says what the limit needs, or that there is none to ask."""
+    binding = _binding(digest, wave.retries)
+    if binding is None:
+        if all(modelled(retry.attempt) for retry in wave.retries):
+            return ["Harmless in this run: a tighter limit, or more callers, would refuse them."]
+        return ["No limit decided on these attempts, so nothing says that one would admit them."]
+    limit, each, _ = binding
+    unit = limit.unit if limit.unit == "tokens" else "request"
+    what = f"{many(len(wave.retries), 'attempt')} of {amount(each)} {unit}"
+    needed = wave_drain_s(digest, wave)
+    if needed > 0:
+        return [f"The limit {limit.name} needs {seconds(needed)} to admit {what}."]
+    return [
+        (
+            f"The limit {limit.name} has room for {what} again only when charges leave its "
+            f"window of {seconds(limit.window)}."
+        )
+    ]
+
+
+def _explain_wave(digest: Digest, wave: Wave, spread: float) -> Explanation:
+    """Return why the wave came together, and what to do."""
+    delays = [retry.delay for retry in wave.retries]
+    path = Counter(retry.path for retry in wave.retries).most_common(1)[0][0]
+    least = max(spread, digest.policy.min_spread_s, 2 * median(delays))
+    explanation = explain(digest, path, least)
+    if wave.rule != "short":
+        return explanation
+    return explanation._replace(
+        cause=f"delays of {seconds(max(delays))} or less are too short for jitter to keep "
+        f"{many(wave.callers, 'caller')} apart."
+    )
+
+
+class _Herd(NamedTuple):
+    """Callers that failed together and never spread as wide as the limit needs.
+
+    Args:
+        retries: Their retries, in order of arrival.
+        rounds: How many rounds of retries stayed narrow.
+        widest_s: Their widest spread, in seconds.
+        needed_s: What the limit needed for that round, in seconds.
+        limit: The limit.
+        callers: How many callers there were.
+    """
+
+    retries: tuple[Retry, ...]
+    rounds: int
+    widest_s: float
+    needed_s: float
+    limit: Limit
+    callers: int
+
+
+def _narrow_herds(digest: Digest) -> Iterator[_Herd]:
+    """Yield the herds that stayed narrower than the limit needs, in every round."""
+    by_call: dict[int, list[Retry]] = defaultdict(list)
+    for retry in digest.certain:
+        by_call[retry.attempt.call].append(retry)
+    for calls in _failed_together(digest):
+        rounds: dict[int, list[Retry]] = defaultdict(list)
+        for call in calls:
+            for retry in by_call[call]:
+                rounds[retry.number].append(retry)
+        herd = _narrow(digest, rounds)
+        if herd is not None:
+            yield herd
+
+
+def _failed_together(digest: Digest) -> Iterator[list[int]]:
+    """Yield the sets of calls that were refused together at first, by enough callers."""
+    first = sorted(
+        (r for r in digest.certain if r.number == 1 and r.before.refused),
+        key=lambda r: r.failed_at,
+    )
+    herd: list[Retry] = []
+    for retry in (*first, None):
+        if retry is not None and (not herd or retry.failed_at - herd[-1].failed_at <= _TOGETHER_S):
+            herd.append(retry)
+            continue
+        if len({r.attempt.caller for r in herd}) >= digest.policy.min_callers:
+            yield [r.attempt.call for r in herd]
+        herd = [] if retry is None else [retry]
+
+
+def _narrow(digest: Digest, rounds: dict[int, list[Retry]]) -> _Herd | None:
+    """Return the herd if every round of it was narrow, and more than one was refused."""
+    widest: _Herd | None = None
+    for number in sorted(rounds):
+        members = sorted(rounds[number], key=lambda r: r.attempt.index)
+        callers = len({retry.attempt.caller for retry in members})
+        if callers < digest.policy.min_callers:
+            break
+        binding = _binding(digest, members)
+        if binding is None:
+            return None
+        spread = members[-1].attempt.arrived_at - members[0].attempt.arrived_at
+        # The spread of n draws is (n - 1) / (n + 1) of what they are drawn from, on average.
+        drawn_from = spread * (len(members) + 1) / (len(members) - 1)
+        needed = drain_s(binding.limit, len(members), binding.each, binding.room)
+        if drawn_from >= needed:
+            return None
+        if widest is None or spread > widest.widest_s:
+            widest = _Herd((), number, spread, needed, binding.limit, callers)
+        widest = widest._replace(retries=(*widest.retries, *members), rounds=number)
+    return widest if widest is not None and widest.rounds > 1 else None
+
+
+def _narrow_finding(digest: Digest, herd: _Herd) -> Finding:
+    """Return the warning about jitter that is there and not enough for this limit."""
+    explanation = explain(digest, herd.retries[0].path, 2 * herd.needed_s)
+    return Finding(
+        code="RL101",
+        severity="warning",
+        summary=f"retries of {many(herd.callers, 'caller')} stayed within "
+        f"{seconds(herd.widest_s)} in each of {many(herd.rounds, 'round')}, and the limit needs "
+        f"{seconds(herd.needed_s)} to admit them",
+        evidence=(
+            f"The limit is {herd.limit.name}; some of them were refused again in every round.",
+            "Narrow: the delays carry jitter, but less than this limit needs.",
+        ),
+        cause="the jitter is measured by the delay, not by the time in which the limit admits "
+        "so many attempts.",
+        remedy=explanation.remedy,
+        attempts=tuple(sorted(retry.attempt.index for retry in herd.retries)),
+    )

@@ -1,0 +1,133 @@
+"""CPU per call of the in-process doors, against a bare MockTransport with a canned response.
+
+Run from the checkout: `python -m tests.benchmarks.bench_doors [--rounds 15] [--calls 150]`.
+Rounds of all ways are interleaved in random order, so that a busy machine slows them alike; a
+figure is the median over rounds of the CPU time of the whole process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import importlib
+import random
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import anthropic
+import openai
+
+from fake_provider._intercept import intercept
+from fake_provider._transport import ProviderTransport
+from tests.fake_provider import clients
+from tests.fake_provider.stub_provider import COMPLETION, MESSAGE, StubProvider, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TARGETS = {"mock": 1.0, "transport": 1.10, "respx": 1.25}
+BODIES = {"anthropic": MESSAGE, "openai": COMPLETION}
+CALLS = {
+    "anthropic": (clients.anthropic_text, clients.anthropic_async_text),
+    "openai": (clients.openai_text, clients.openai_async_text),
+}
+
+
+def build_provider(sdk: str) -> Any:
+    """Return the provider to measure: answers at once, without limits."""
+    return StubProvider(plain(BODIES[sdk]), first_s=0.0)
+
+
+def mock_transport(library: Any, body: bytes) -> Any:
+    """Return the bare transport with a canned response."""
+    headers = {"content-type": "application/json"}
+    return library.MockTransport(
+        lambda request: library.Response(200, headers=headers, content=body)
+    )
+
+
+def families(sdk: str) -> list[str]:
+    """Return the HTTP libraries whose clients this version of an SDK takes."""
+    own = anthropic.DefaultHttpxClient if sdk == "anthropic" else openai.DefaultHttpxClient
+    family = next(base.__module__.partition(".")[0] for base in own.__mro__[1:])
+    both = sdk == "openai" and family == "httpx2"
+    return [family, "httpx"] if both else [family]
+
+
+def build(sdk: str, family: str) -> dict[tuple[str, str], Callable[[int], float]]:
+    """Return a function for each kind and door that makes so many calls."""
+    library = importlib.import_module(family)
+    provider = build_provider(sdk)
+    sync_call, async_call = CALLS[sdk]
+    loop = asyncio.new_event_loop()
+    ways: dict[tuple[str, str], Callable[[int], float]] = {}
+
+    def add(door: str, transport: Any, opened: Callable[[], Any]) -> None:
+        options = {} if transport is None else {"transport": transport}
+        client = clients.sdk_client(sdk, "sync", http_client=library.Client(**options))
+        async_client = clients.sdk_client(sdk, "async", http_client=library.AsyncClient(**options))
+
+        def sync_calls(calls: int) -> float:
+            with opened():
+                began = time.process_time()
+                for _ in range(calls):
+                    sync_call(client)
+                return time.process_time() - began
+
+        async def make(calls: int) -> float:
+            began = time.process_time()
+            for _ in range(calls):
+                await async_call(async_client)
+            return time.process_time() - began
+
+        def async_calls(calls: int) -> float:
+            with opened():
+                return loop.run_until_complete(make(calls))
+
+        ways["sync", door] = sync_calls
+        ways["async", door] = async_calls
+
+    add("mock", mock_transport(library, BODIES[sdk]), contextlib.nullcontext)
+    add("transport", ProviderTransport(provider), contextlib.nullcontext)
+    add("respx", None, lambda: intercept(provider))
+    return ways
+
+
+def measure(ways: dict[Any, Any], rounds: int, calls: int) -> dict[Any, float]:
+    """Return the median CPU microseconds per call of each way."""
+    order = random.Random(0)
+    spent: dict[Any, list[float]] = {way: [] for way in ways}
+    for run in ways.values():
+        run(20)
+    for _ in range(rounds):
+        shuffled = list(ways)
+        order.shuffle(shuffled)
+        for way in shuffled:
+            gc.collect()
+            spent[way].append(ways[way](calls) / calls * 1e6)
+    return {way: statistics.median(times) for way, times in spent.items()}
+
+
+def main() -> None:
+    """Print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=150)
+    arguments = parser.parse_args()
+    for sdk in CALLS:
+        for family in families(sdk):
+            ways = build(sdk, family)
+            median_us = measure(ways, arguments.rounds, arguments.calls)
+            for (kind, door), us in median_us.items():
+                ratio = us / median_us[kind, "mock"]
+                print(
+                    f"{sdk:9} {family:6} {kind:5} {door:9} {us:7.1f} us  {ratio:.3f}"
+                    f"  (target {TARGETS[door]:.2f})"
+                )
+
+
+if __name__ == "__main__":
+    main()

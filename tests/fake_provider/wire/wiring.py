@@ -1,0 +1,53 @@
+"""What the dialects' tests share: a moment, replies taken apart, and an SDK's way in."""
+
+from __future__ import annotations
+
+import calendar
+import json
+
+import httpx2
+
+from fake_provider._limiters import Level
+from fake_provider._wire._shapes import BadRequest, Ids, Request
+
+S = 1_000_000_000
+# Friday, and a third of a second after it, so that cutting and rounding up differ.
+SECOND = calendar.timegm((2026, 2, 27, 12, 52, 7))
+NOW = SECOND * S + S // 3
+
+
+def body(reply):
+    """The bytes of a reply, joined."""
+    return b"".join(chunk.data for chunk in reply.chunks)
+
+
+def loaded(reply):
+    """The JSON that a reply carries."""
+    return json.loads(body(reply))
+
+
+def full(limits):
+    """Every limit at its full level."""
+    return tuple(Level(limit, limit.capacity, 0) for limit in limits)
+
+
+def transport(dialect, answer):
+    """A transport for an SDK: `answer(ask, ids)` renders what a request that parses gets."""
+    ids = Ids(0)
+
+    def handle(request):
+        parsed = Request(
+            method=request.method,
+            host=request.url.host,
+            path=request.url.path,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=request.read(),
+        )
+        try:
+            reply = answer(dialect.parse(parsed), ids)
+        except BadRequest as bad:
+            reply = dialect.error(bad.status, bad.kind, bad.message, ids, NOW)
+        content = iter([chunk.data for chunk in reply.chunks]) if reply.stream else body(reply)
+        return httpx2.Response(reply.status, headers=list(reply.headers), content=content)
+
+    return httpx2.MockTransport(handle)
