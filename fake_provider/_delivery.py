@@ -88,7 +88,7 @@ class Delivery:
                 is willing to; its `RemoteProtocolError` where the connection is cut.
         """
         wait_s, chunk = self._next_part()
-        if wait_s > 0 or chunk is None:
+        if wait_s > 0:
             try:
                 time.sleep(min(wait_s, self._patience_s))
             except BaseException:
@@ -97,7 +97,7 @@ class Delivery:
         return self._sent(wait_s, chunk)
 
     async def async_step(self) -> bytes:
-        """Do what `step` does, in the running async library."""
+        """Do what `step` does, in the running async library, which always gets its turn."""
         wait_s, chunk = self._next_part()
         if wait_s > 0 or chunk is None:
             try:
@@ -208,8 +208,8 @@ def received(
     method: str, host: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> Request:
     """Return a request in the provider's terms; repeated headers are joined by commas."""
-    values: dict[str, str] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        values[name] = f"{values[name]}, {value}" if name in values else value
+    pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        values = {name: ", ".join(v for n, v in pairs if n == name) for name in values}
     return Request(method, host, path, values, body)

@@ -134,7 +134,7 @@ class SlidingWindow(Limiter):
         excess = cost - self.room(now_ns)
         if cost == 0 or excess <= 0:
             return 0
-        last_to_leave = bisect_left(self._totals, self._expired + excess, self._dead)
+        last_to_leave = bisect_left(self._totals, self._expired + excess)
         return self._times[last_to_leave] + self._window_ns - self._now_ns
 
     def charge(self, cost: int, now_ns: int) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from respx.models import Route
     from respx.router import Router
 
-    from fake_provider._delivery import Exchange
     from fake_provider._switchboard import Provider, Switchboard
     from fake_provider._transport import ClientResponse
 
@@ -65,7 +64,7 @@ class Door:
                 continue
         if provider is None:
             raise self._unanswered(request, host)
-        return answer(provider, request, self._errors)
+        return answer(provider, request, host, path, self._errors)
 
     async def async_handler(self, request: httpx.Request) -> ClientResponse:
         """Answer a request of an asynchronous client, in respx's terms."""
@@ -78,7 +77,7 @@ class Door:
                 continue
         if provider is None:
             raise self._unanswered(request, host)
-        return await async_answer(provider, request, self._errors)
+        return await async_answer(provider, request, host, path, self._errors)
 
     def _others(self, request: httpx.Request, *, answered: bool) -> Iterator[Router]:
         """Yield the user's own routers that come before the provider for this request."""
@@ -124,13 +123,15 @@ class ProviderMocker(Mocker):
 
         @wraps(pass_on)
         def handle_request(self: object, request: httpcore2.Request) -> httpcore2.Response:
-            provider = cls._find(request)
+            host, path = address(request.url.host, request.url.target)
+            provider = cls._provider(host, path)
             if provider is None:
                 return pass_on(self, request)
             body = b"".join(cast("Iterator[bytes]", request.stream))
-            delivery = Delivery(_begin(provider, request, body), library, request.extensions)
+            asked = received(request.method.decode(), host, path, request.headers, body)
+            delivery = Delivery(provider.begin(asked), library, request.extensions)
             delivery.start()
-            return _response(delivery, SyncBody)
+            return _response(library, delivery, SyncBody)
 
         return handle_request
 
@@ -143,21 +144,22 @@ class ProviderMocker(Mocker):
         async def handle_async_request(
             self: object, request: httpcore2.Request
         ) -> httpcore2.Response:
-            provider = cls._find(request)
+            host, path = address(request.url.host, request.url.target)
+            provider = cls._provider(host, path)
             if provider is None:
                 return await pass_on(self, request)
             stream = cast("AsyncIterator[bytes]", request.stream)
             body = b"".join([part async for part in stream])
-            delivery = Delivery(_begin(provider, request, body), library, request.extensions)
+            asked = received(request.method.decode(), host, path, request.headers, body)
+            delivery = Delivery(provider.begin(asked), library, request.extensions)
             await delivery.async_start()
-            return _response(delivery, AsyncBody)
+            return _response(library, delivery, AsyncBody)
 
         return handle_async_request
 
     @classmethod
-    def _find(cls, request: httpcore2.Request) -> Provider | None:
+    def _provider(cls, host: str, path: str) -> Provider | None:
         """Return the provider that answers, None if the request may take the network."""
-        host, path = address(request.url.host, request.url.target)
         provider = cls.board.find(host, path)
         if provider is None and not cls.board.passes(host):
             raise cls.board.refusal(host, "httpx2")
@@ -207,18 +209,13 @@ def _has_route(router: Router, request: httpx.Request) -> bool:
     return False
 
 
-def _begin(provider: Provider, request: httpcore2.Request, body: bytes) -> Exchange:
-    """Hand a request of httpcore2 to the provider."""
-    host, path = address(request.url.host, request.url.target)
-    return provider.begin(received(request.method.decode(), host, path, request.headers, body))
-
-
-def _response(delivery: Delivery, body: type[SyncBody | AsyncBody]) -> httpcore2.Response:
+def _response(
+    library: ModuleType, delivery: Delivery, body: type[SyncBody | AsyncBody]
+) -> httpcore2.Response:
     """Return a response of httpcore2: a stream with its body to come, or all of it."""
-    import httpcore2
-
     reply = delivery.reply
-    if reply.stream:
-        return httpcore2.Response(reply.status, headers=reply.headers, content=body(delivery))
-    content = b"".join(chunk.data for chunk in reply.chunks)
-    return httpcore2.Response(reply.status, headers=reply.headers, content=content)
+    content = body(delivery) if reply.stream else b"".join(chunk.data for chunk in reply.chunks)
+    response: httpcore2.Response = library.Response(
+        reply.status, headers=reply.headers, content=content
+    )
+    return response

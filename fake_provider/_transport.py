@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import httpx
     import httpx2
 
-    from fake_provider._delivery import Exchange
     from fake_provider._switchboard import Provider
 
     ClientRequest = httpx.Request | httpx2.Request
@@ -61,8 +60,8 @@ class ProviderTransport:
         Raises:
             BaseException: The provider does not answer the request's host and path.
         """
-        self._check(request)
-        return answer(self._provider, request)
+        host, path = self._address(request)
+        return answer(self._provider, request, host, path)
 
     async def handle_async_request(self, request: ClientRequest) -> ClientResponse:
         """Answer a request of an asynchronous client.
@@ -70,14 +69,15 @@ class ProviderTransport:
         Raises:
             BaseException: The provider does not answer the request's host and path.
         """
-        self._check(request)
-        return await async_answer(self._provider, request)
+        host, path = self._address(request)
+        return await async_answer(self._provider, request, host, path)
 
-    def _check(self, request: ClientRequest) -> None:
-        """Refuse what the provider does not answer."""
+    def _address(self, request: ClientRequest) -> tuple[str, str]:
+        """Return a request's host and path, unless the provider does not answer them."""
         host, path = address(request.url.raw_host, request.url.raw_path)
         if not self._provider.answers(host, path):
             raise self._provider.refuse(host, family_of(request).library.__name__)
+        return host, path
 
     def close(self) -> None:
         """Do nothing: there is no connection to close."""
@@ -122,29 +122,41 @@ def provider_side_effect(
 
 
 def answer(
-    provider: Provider, request: ClientRequest, errors: ModuleType | None = None
+    provider: Provider,
+    request: ClientRequest,
+    host: str,
+    path: str,
+    errors: ModuleType | None = None,
 ) -> ClientResponse:
     """Answer a request of httpx or httpx2 in its own family's classes, once its time has come.
 
     Args:
         provider: The provider that answers.
         request: The request.
+        host: Its host, in lower case.
+        path: Its path, decoded and without query.
         errors: Module of the errors to raise; the family's own if None.
     """
     family = family_of(request)
-    exchange = _begin(provider, request, request.read())
-    delivery = Delivery(exchange, errors or family.library, request.extensions)
+    body = request.read()
+    asked = received(request.method, host, path, request.headers.raw, body)
+    delivery = Delivery(provider.begin(asked), errors or family.library, request.extensions)
     delivery.start()
     return _response(family.library, request, delivery, family.sync_body)
 
 
 async def async_answer(
-    provider: Provider, request: ClientRequest, errors: ModuleType | None = None
+    provider: Provider,
+    request: ClientRequest,
+    host: str,
+    path: str,
+    errors: ModuleType | None = None,
 ) -> ClientResponse:
     """Do what `answer` does, in the running async library."""
     family = family_of(request)
-    exchange = _begin(provider, request, await request.aread())
-    delivery = Delivery(exchange, errors or family.library, request.extensions)
+    body = await request.aread()
+    asked = received(request.method, host, path, request.headers.raw, body)
+    delivery = Delivery(provider.begin(asked), errors or family.library, request.extensions)
     await delivery.async_start()
     return _response(family.library, request, delivery, family.async_body)
 
@@ -174,12 +186,6 @@ def _family(kind: type) -> Family:
                 type("AsyncBody", (AsyncBody, library.AsyncByteStream), {}),
             )
     raise TypeError(f"request must be one of {' or '.join(LIBRARIES)}, got a {kind!r}")
-
-
-def _begin(provider: Provider, request: ClientRequest, body: bytes) -> Exchange:
-    """Hand a request to the provider."""
-    host, path = address(request.url.raw_host, request.url.raw_path)
-    return provider.begin(received(request.method, host, path, request.headers.raw, body))
 
 
 def _response(

@@ -4,7 +4,7 @@ Code under test sleeps, waits and times out as usual, but no real time passes: w
 waits, the clock jumps to the next deadline.
 """
 
-from ._clock import RealClock, VirtualClock, active
+from ._clock import VirtualClock, active
 from ._errors import (
     RunStopped,
     VirtualDeadlock,
@@ -12,6 +12,7 @@ from ._errors import (
     VirtualTimeLimit,
     VirtualTimeWarning,
 )
+from ._real_clock import RealClock
 
 __all__ = [
     "RealClock",

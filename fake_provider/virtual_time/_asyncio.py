@@ -26,7 +26,13 @@ _real_loop_time = _Loop.time
 _real_run_forever = _Loop.run_forever
 _real_write_to_self: Any = _SelectorLoop._write_to_self  # type: ignore[attr-defined]
 
-_SELECTORS = ("EpollSelector", "PollSelector", "SelectSelector", "KqueueSelector", "DevpollSelector")
+_SELECTORS = (
+    "EpollSelector",
+    "PollSelector",
+    "SelectSelector",
+    "KqueueSelector",
+    "DevpollSelector",
+)
 
 
 def patches() -> list[Patch]:
@@ -38,9 +44,11 @@ def patches() -> list[Patch]:
     ]
     classes = [getattr(selectors, name, None) for name in _SELECTORS]
     classes.append(getattr(selectors, "_PollLikeSelector", None))
-    for cls in classes:
-        if cls is not None and "select" in vars(cls):
-            found.append(AttributePatch(cls, "select", _virtual_select(vars(cls)["select"])))
+    found += [
+        AttributePatch(cls, "select", _virtual_select(vars(cls)["select"]))
+        for cls in classes
+        if cls is not None and "select" in vars(cls)
+    ]
     return found
 
 
@@ -72,10 +80,12 @@ def _virtual_select(real_select: Callable[..., Any]) -> Callable[..., Any]:
 def _outside(scheduler: "Scheduler", selector: Any) -> list[tuple[int, int]]:
     """The descriptors of a selector that the outside can make ready.
 
-    The self-pipe of a loop is none of them: whoever writes to it wakes the selector as well.
+    The self-pipe of a loop is none of them, because whoever writes to it wakes the selector as
+    well; unless signals write to it.
     """
     registered = selector._fd_to_key
-    if len(registered) <= (1 if selector in scheduler.loop_selectors else 0):
+    loop = scheduler.loop_of.get(selector)
+    if len(registered) <= (1 if loop is not None and not loop._signal_handlers else 0):
         return []
     if hasattr(selector, "fileno"):
         return [(selector.fileno(), READ)]
@@ -129,9 +139,9 @@ def meet(scheduler: "Scheduler", loop: Any) -> None:
         )
         raise VirtualTimeError(message)
     for closed in [other for other in scheduler.loops if other.is_closed()]:
-        scheduler.loop_selectors.discard(scheduler.loops.pop(closed))
+        del scheduler.loop_of[scheduler.loops.pop(closed)]
     scheduler.loops[loop] = selector
-    scheduler.loop_selectors.add(selector)
+    scheduler.loop_of[selector] = loop
     if "select" in vars(selector):
         # A tool (looptime) has shadowed the method on this selector; our clock comes first.
         plain = next(vars(cls)["select"] for cls in type(selector).__mro__ if "select" in vars(cls))

@@ -8,7 +8,7 @@ from ._errors import VirtualTimeError
 from ._participants import Participant
 
 if TYPE_CHECKING:
-    from ._scheduler import Scheduler
+    from ._dispatcher import Dispatcher
 
 
 class Borders:
@@ -19,7 +19,7 @@ class Borders:
         strict: Raise ``VirtualTimeError`` in the main participant.
     """
 
-    def __init__(self, scheduler: "Scheduler", *, strict: bool) -> None:
+    def __init__(self, scheduler: "Dispatcher", *, strict: bool) -> None:
         self._scheduler = scheduler
         self._strict = strict
         self._told: set[tuple[str, int]] = set()

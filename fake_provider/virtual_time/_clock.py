@@ -1,6 +1,6 @@
-"""The clock that a user opens: virtual, or real with the same members."""
+"""The virtual clock, as a user opens it."""
 
-import datetime
+import datetime as dt
 import math
 import os
 import random
@@ -22,7 +22,7 @@ DEFAULT_START_NS: Final = 1_767_225_600 * NANOSECONDS
 DEFAULT_EXPLORE: Final = 0.3
 EXPENSIVE_SWITCHES: Final = 100_000
 
-Start = str | datetime.datetime | float | None
+Start = str | dt.datetime | float
 
 
 class VirtualClock:
@@ -46,7 +46,7 @@ class VirtualClock:
 
     def __init__(
         self,
-        start: Start = None,
+        start: Start | None = None,
         *,
         schedule: Literal["fifo", "random"] = "fifo",
         seed: int = 0,
@@ -133,14 +133,13 @@ class VirtualClock:
         self._complain(scheduler, quiet=error is not None)
 
     def _complain(self, scheduler: Scheduler, *, quiet: bool) -> None:
-        """Warn of what makes the run inexact, and fail a strict one, unless it has failed."""
-        for message in scheduler.borders.jumped_past:
-            warnings.warn(message, VirtualTimeWarning, stacklevel=3)
+        """Warn of what made the run inexact, and fail a strict one, unless it has failed."""
         if scheduler.stats["switches"] > EXPENSIVE_SWITCHES:
-            message = (
-                f"{scheduler.stats['switches']:,} switches between threads in one run: a loop that "
-                "polls with a short sleep makes virtual time slow"
+            scheduler.borders.crossed.append(
+                f"{scheduler.stats['switches']:,} switches between threads in one run: code that "
+                "polls with a short sleep is what makes virtual time slow"
             )
+        for message in scheduler.borders.jumped_past:
             warnings.warn(message, VirtualTimeWarning, stacklevel=3)
         if scheduler.borders.violations and not quiet:
             message = "strict virtual clock: " + "; ".join(scheduler.borders.violations)
@@ -155,11 +154,10 @@ class VirtualClock:
         """Virtual nanoseconds since the clock was opened."""
         return 0 if self._scheduler is None else self._scheduler.now_ns
 
-    def now(self) -> datetime.datetime:
+    def now(self) -> dt.datetime:
         """The instant that the wall clock shows, in UTC; microseconds are rounded down."""
         microseconds = self._opened().wall_ns // 1000
-        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-        return epoch + datetime.timedelta(microseconds=microseconds)
+        return _real.EPOCH + dt.timedelta(microseconds=microseconds)
 
     def advance(self, seconds: float) -> None:
         """Let virtual seconds pass for the caller; others run meanwhile.
@@ -167,13 +165,14 @@ class VirtualClock:
         Args:
             seconds: How many, 0 or more.
         """
-        self._opened()
+        self._open()
+        _check_number("seconds", seconds, "a number, 0 or more", lambda value: value >= 0)
         _clocks.sleep(seconds)
 
     @contextmanager
     def passthrough(self) -> Iterator[None]:
         """Real time for the calling thread inside the ``with`` block."""
-        exempt = self._opened().exempt
+        exempt = self._open().exempt
         ident = _real.get_ident()
         if ident in exempt:
             yield
@@ -206,76 +205,23 @@ class VirtualClock:
         """Let the thread that opened the clock raise at its current or next blocking point.
 
         Args:
-            exception: What it raises. A ``RunStopped`` is raised again at every later one, so
-                that no clean-up waits for work that has been given up.
+            exception: What it raises. After a ``RunStopped`` the run only winds down: time stands
+                still, other threads end at their blocking points, and a clean-up that waits for
+                more than that raises again.
         """
-        self._opened().stops.interrupt(exception)
+        self._open().stops.interrupt(exception)
 
     def _opened(self) -> Scheduler:
         if self._scheduler is None:
-            message = "the virtual clock has not been opened; use it in a with statement"
+            message = "the virtual clock was never opened; use it in a with statement"
             raise VirtualTimeError(message)
         return self._scheduler
 
-
-class RealClock:
-    """The real clock with the members of a virtual one."""
-
-    def __init__(self) -> None:
-        self._opened_ns: int | None = None
-        self._closed_ns: int | None = None
-
-    def __enter__(self) -> Self:
-        self._opened_ns, self._closed_ns = _real.monotonic_ns(), None
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._closed_ns = _real.monotonic_ns()
-
-    def elapsed(self) -> float:
-        """Seconds since the clock was opened, or how many there were when it closed."""
-        return self.now_ns / NANOSECONDS
-
-    @property
-    def now_ns(self) -> int:
-        """Nanoseconds since the clock was opened."""
-        if self._opened_ns is None:
-            return 0
-        until_ns = _real.monotonic_ns() if self._closed_ns is None else self._closed_ns
-        return int(until_ns - self._opened_ns)
-
-    def now(self) -> datetime.datetime:
-        """The instant that the wall clock shows, in UTC."""
-        return datetime.datetime.fromtimestamp(_real.wall(), tz=datetime.UTC)
-
-    def advance(self, seconds: float) -> None:
-        """Sleep for real seconds."""
-        _real.sleep(seconds)
-
-    @contextmanager
-    def passthrough(self) -> Iterator[None]:
-        """Nothing changes: time is real."""
-        yield
-
-    @property
-    def stats(self) -> dict[str, int]:
-        """Empty: nothing is scheduled."""
-        return {}
-
-    @property
-    def leaked(self) -> tuple[str, ...]:
-        """Empty: threads are not followed."""
-        return ()
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Empty: real time has no borders."""
-        return ()
+    def _open(self) -> Scheduler:
+        if self._scheduler is None or self._scheduler.closed:
+            message = "the virtual clock is not open; use it in a with statement"
+            raise VirtualTimeError(message)
+        return self._scheduler
 
 
 def active() -> VirtualClock | None:
@@ -308,21 +254,26 @@ if hasattr(os, "register_at_fork"):
 def _start_ns(start: Start) -> int:
     """An instant in nanoseconds since 1970."""
     allowed = "an ISO 8601 string, a datetime, seconds since 1970, or None"
+    if isinstance(start, int | float):
+        _check_number("start", start, allowed, lambda _: True)
+        return round(start * NANOSECONDS)
+    # Not the name in the module datetime, which freezegun replaces.
+    datetime: type[dt.datetime] = _real.TYPES["datetime"]
+    message = f"start must be {allowed}, got {start!r}"
     if isinstance(start, str):
         try:
-            start = datetime.datetime.fromisoformat(start)
+            start = datetime.fromisoformat(start)
         except ValueError:
-            message = f"start must be {allowed}, got {start!r}"
             raise ValueError(message) from None
-    if isinstance(start, datetime.datetime):
-        aware = start if start.tzinfo else start.replace(tzinfo=datetime.UTC)
-        since = aware - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-        return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
-    _check_number("start", start, allowed, lambda _: True)
-    return round(start * NANOSECONDS)
+    if not isinstance(start, datetime):
+        raise TypeError(message)
+    aware = start if start.tzinfo else start.replace(tzinfo=dt.UTC)
+    return (aware - _real.EPOCH) // dt.timedelta(microseconds=1) * 1_000
 
 
-def _check_number(name: str, value: object, allowed: str, is_allowed: Callable[[float], bool]) -> None:
+def _check_number(
+    name: str, value: object, allowed: str, is_allowed: Callable[[float], bool]
+) -> None:
     message = f"{name} must be {allowed}, got {value!r}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(message)

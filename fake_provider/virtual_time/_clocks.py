@@ -1,13 +1,16 @@
 """Clocks: ``time`` and ``datetime`` as the code under test reads them, and ``sleep``."""
 
-import datetime
+import datetime as dt
 import operator
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _busy, _current, _real
 from . import _participants as states
 from ._units import wait_ns
+
+if TYPE_CHECKING:
+    from ._scheduler import Scheduler
 
 # The two clocks of the operating system, besides the wall clock, that go on with virtual time.
 _MONOTONIC_CLOCKS = {
@@ -39,10 +42,10 @@ def sleep(secs: float) -> None:
     deadline_ns = scheduler.now_ns + wait_ns(secs)
     outcome = scheduler.block(me, None, deadline_ns, f"{secs:g} s to pass")
     if outcome is states.CLOSED:
-        _real.sleep(scheduler.seconds_until(deadline_ns))
+        _real.sleep(scheduler.seconds_until(deadline_ns) or 0.0)
 
 
-def read() -> Any:
+def read() -> "Scheduler | None":
     """The open scheduler, if the caller reads virtual time; counts the read."""
     scheduler = _current.scheduler
     if scheduler is None or (scheduler.exempt and _real.get_ident() in scheduler.exempt):
@@ -89,7 +92,7 @@ def time_ns() -> int:
     return _real.time_ns() if scheduler is None else scheduler.wall_ns
 
 
-def clock_gettime(clk_id: int, /) -> float:
+def clock_gettime(clk_id: int, /) -> Any:
     """``time.clock_gettime``: clocks of the processor stay real."""
     scheduler = read()
     if scheduler is not None and clk_id == _WALL_CLOCK:
@@ -99,7 +102,7 @@ def clock_gettime(clk_id: int, /) -> float:
     return _real.clock_gettime(clk_id)
 
 
-def clock_gettime_ns(clk_id: int, /) -> int:
+def clock_gettime_ns(clk_id: int, /) -> Any:
     """``time.clock_gettime_ns``."""
     scheduler = read()
     if scheduler is not None and clk_id == _WALL_CLOCK:
@@ -134,7 +137,7 @@ def strftime(form: str, *when: Any) -> str:
     return _real.strftime(form, *when or (localtime(),))
 
 
-def datetime_now(cls: type[datetime.datetime], tz: Any = None) -> datetime.datetime:
+def datetime_now(cls: type[dt.datetime], tz: Any = None) -> Any:
     """``datetime.now``, in microseconds rounded down as the original does."""
     scheduler = read()
     if scheduler is None:
@@ -143,13 +146,13 @@ def datetime_now(cls: type[datetime.datetime], tz: Any = None) -> datetime.datet
     return cls.fromtimestamp(seconds, tz).replace(microsecond=microseconds)
 
 
-def datetime_utcnow(cls: type[datetime.datetime]) -> datetime.datetime:
+def datetime_utcnow(cls: type[dt.datetime]) -> Any:
     """``datetime.utcnow``."""
     scheduler = read()
     if scheduler is None:
         return _real_utcnow.__get__(None, cls)()
     seconds, microseconds = divmod(scheduler.wall_ns // 1000, 1_000_000)
-    now = cls.fromtimestamp(seconds, datetime.UTC)
+    now = cls.fromtimestamp(seconds, dt.UTC)
     return now.replace(microsecond=microseconds, tzinfo=None)
 
 

@@ -33,7 +33,7 @@ def participant(*, adopt: bool = True) -> "Participant | None":
         return None
     me = current.participants.get(get_ident())
     if me is None:
-        me = _threads.adopt(current) if adopt else None
+        me = current.outside.older.adopt() if adopt else None
         if me is None:
             return None
     if me.inside or current.closed:

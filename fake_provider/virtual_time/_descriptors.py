@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from . import _participants as states
 
 if TYPE_CHECKING:
-    from ._scheduler import Scheduler
+    from ._dispatcher import Dispatcher
 
 READ: Final = select.POLLIN
 WRITE: Final = select.POLLOUT
@@ -15,7 +15,7 @@ WRITE: Final = select.POLLOUT
 class Descriptors:
     """Polls what participants wait for, so that loopback inside the process needs no real time."""
 
-    def __init__(self, scheduler: "Scheduler") -> None:
+    def __init__(self, scheduler: "Dispatcher") -> None:
         self._scheduler = scheduler
 
     def poll(self, timeout_s: float = 0.0) -> bool:

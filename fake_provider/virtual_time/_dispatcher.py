@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 # Where virtual monotonic clocks start: a constant, so that rounding never depends on the uptime.
 MONOTONIC_START_NS: Final = 1_000 * NANOSECONDS
 
-COUNTED: Final = (
-    "adopted", "blocks", "foreign", "graces", "jumps", "polls", "spins", "switches"
-)
+COUNTED: Final = ("adopted", "blocks", "foreign", "graces", "jumps", "polls", "spins", "switches")
 
 
 class Dispatcher:
@@ -60,6 +58,7 @@ class Dispatcher:
 
         self.main: Participant
         self.holder: Participant | None = None
+        self._last_holder: Participant | None = None
         self.participants: dict[int, Participant] = {}
         self.by_thread: weakref.WeakKeyDictionary[threading.Thread, Participant] = (
             weakref.WeakKeyDictionary()
@@ -67,7 +66,7 @@ class Dispatcher:
         self._next_index = 0
         self.exempt: set[int] = set()  # threads that live in real time
         self.loops: dict[asyncio.AbstractEventLoop, Any] = {}  # each with its selector
-        self.loop_selectors: set[Any] = set()
+        self.loop_of: dict[Any, Any] = {}  # and each selector's loop
         self.patches = PatchSet()
         self.wall_patches = PatchSet()  # time-machine may take the wall clock over for a while
 
@@ -151,9 +150,15 @@ class Dispatcher:
                 chosen = room.pick()
                 chosen.state = states.RUNNING
                 self.holder = chosen
-                self.stats["switches"] += 1
+                if chosen is not self._last_holder:
+                    self._last_holder = chosen
+                    self.stats["switches"] += 1
                 return chosen
             if room.on_descriptors and self.outside.descriptors.poll():
+                continue
+            if self.stops.final is not None:
+                if not self.tell_main(states.INTERRUPTED):
+                    return None
                 continue
             if self.outside.stops_time():
                 return None

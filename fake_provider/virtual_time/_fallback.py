@@ -7,7 +7,7 @@ blocks in one of them is outside the scheduler, and time stands still for it.
 
 import _thread
 import concurrent.futures.thread
-import datetime
+import datetime as dt
 import queue
 import threading
 import time
@@ -45,11 +45,8 @@ class VirtualLock:
         self._lock = _real.new_lock()
 
 
-class VirtualDatetime(datetime.datetime):
-    """``datetime.datetime`` with the virtual ``now``."""
-
-    now = classmethod(_clocks.datetime_now)  # type: ignore[assignment]
-    utcnow = classmethod(_clocks.datetime_utcnow)  # type: ignore[assignment]
+# ``datetime.datetime`` with the virtual ``now``.
+VirtualDatetime: Any = type("datetime", (_real.TYPES["datetime"],), _clocks.WALL_METHODS)
 
 
 def patches() -> list[Patch]:
@@ -81,5 +78,5 @@ def wall_patches() -> list[Patch]:
     """Patches of the names of the wall clock."""
     return [
         *(AttributePatch(time, name, f) for name, f in _clocks.WALL_FUNCTIONS.items()),
-        AttributePatch(datetime, "datetime", VirtualDatetime),
+        AttributePatch(dt, "datetime", VirtualDatetime),
     ]

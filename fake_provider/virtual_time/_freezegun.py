@@ -4,7 +4,7 @@ A time that is frozen when the clock opens gives the first instant. From then on
 virtual time ticks every frozen time, and a test that ticks a frozen time by hand moves the clock.
 """
 
-import datetime
+import datetime as dt
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -16,9 +16,7 @@ from ._patches import AttributePatch
 if TYPE_CHECKING:
     from ._scheduler import Scheduler
 
-_datetime: Any = _real.TYPES["datetime"]
-_EPOCH = _datetime(1970, 1, 1)
-_MICROSECOND = datetime.timedelta(microseconds=1)
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def frozen_wall_ns() -> int | None:
@@ -30,7 +28,7 @@ def frozen_wall_ns() -> int | None:
     # Calling a factory that steps would step it.
     ticks = isinstance(factory, api.TickingDateTimeFactory)
     frozen = factory() if ticks else factory.time_to_freeze
-    return (_plain(frozen) - _EPOCH) // _MICROSECOND * 1_000
+    return int((_plain(frozen) - _real.EPOCH.replace(tzinfo=None)) // _MICROSECOND) * 1_000
 
 
 def meet(scheduler: "Scheduler", api: Any) -> None:
@@ -64,7 +62,7 @@ class _Drive:
     def jump(self, _before_ns: int, now_ns: int) -> None:
         """Tick every frozen time that does not tick by itself, in whole microseconds."""
         before, self._microseconds = self._microseconds, _microseconds(now_ns)
-        passed = datetime.timedelta(microseconds=self._microseconds - before)
+        passed = dt.timedelta(microseconds=self._microseconds - before)
         if passed:
             for factory in self._api.freeze_factories:
                 ticks = isinstance(factory, self._api.TickingDateTimeFactory)
@@ -109,7 +107,7 @@ class _Rebase:
         """Let them tick by real time, from what they show now."""
         self._rebase(_local(self._scheduler.wall), _local(_real.wall()))
 
-    def _rebase(self, before: datetime.datetime, after: datetime.datetime) -> None:
+    def _rebase(self, before: dt.datetime, after: dt.datetime) -> None:
         for factory in self._api.freeze_factories:
             if isinstance(factory, self._api.TickingDateTimeFactory):
                 factory.time_to_freeze += before - factory.start
@@ -123,9 +121,9 @@ def _microseconds(ns: int) -> int:
 
 def _local(wall: float) -> Any:
     """What ``datetime.now`` shows at an instant."""
-    return _datetime.fromtimestamp(wall)
+    return _real.TYPES["datetime"].fromtimestamp(wall)
 
 
 def _plain(frozen: Any) -> Any:
     """A datetime of freezegun's own type as a plain one, which can be subtracted."""
-    return _datetime(*frozen.timetuple()[:6], frozen.microsecond)
+    return _real.TYPES["datetime"](*frozen.timetuple()[:6], frozen.microsecond)

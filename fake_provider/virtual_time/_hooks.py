@@ -140,8 +140,7 @@ def why_unusable() -> str | None:
     import _queue
     import time
 
-    sleep = time.sleep
-    if _self_pointer(sleep).value != id(sleep.__self__):
+    if _self_pointer(time.sleep).value != id(time):
         return "a built-in function has another layout than expected"
     try:
         spare = clone_builtin(time.get_clock_info)
@@ -156,13 +155,14 @@ def why_unusable() -> str | None:
             swap.off()
         if seen != ["swapped"] or spare("monotonic") != time.get_clock_info("monotonic"):
             return "a built-in function cannot be re-pointed and put back"
-        patch = TypePatch(_queue.SimpleQueue, {"empty": lambda _: "patched"})
+        patch = TypePatch(_queue.SimpleQueue, {"empty": lambda _: False})
         patch.on()
         try:
-            patched = _queue.SimpleQueue().empty()
+            looks_empty: list[Any] = [_queue.SimpleQueue().empty()]
         finally:
             patch.off()
-        if patched != "patched" or _queue.SimpleQueue().empty() is not True:
+        looks_empty.append(_queue.SimpleQueue().empty())
+        if looks_empty != [False, True]:
             return "the dict of a C type cannot be changed and put back"
     except (AttributeError, KeyError, ValueError) as error:
         return f"{type(error).__name__}: {error}"

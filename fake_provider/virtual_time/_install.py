@@ -7,7 +7,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING
 
-from . import _asyncio, _clocks, _fallback, _locks, _neighbours, _real, _sockets, _threads
+from . import _asyncio, _clocks, _locks, _neighbours, _real, _sockets, _threads
 from ._errors import VirtualTimeError, VirtualTimeWarning
 from ._freezegun import frozen_wall_ns
 from ._patches import AttributePatch, Patch, PatchSet
@@ -30,6 +30,8 @@ def install(scheduler: "Scheduler") -> None:
         scheduler.wall_patches = PatchSet(_deep_wall_patches())
         patches = _deep_patches()
     else:
+        from . import _fallback
+
         _announce_fallback(scheduler, _real.DEEP_HOOKS_PROBLEM)
         scheduler.wall_patches = PatchSet(_fallback.wall_patches())
         patches = _fallback.patches()
@@ -56,14 +58,12 @@ def _deep_patches() -> list[Patch]:
 
     from . import _hooks
 
-    swaps: dict[object, object] = {
-        _real.BUILTINS[name]: function
-        for name, function in _clocks.INTERVAL_FUNCTIONS.items()
-        if name in _real.BUILTINS
-    }
-    swaps.update(_threads.BUILTINS)
+    swaps = [
+        (_real.BUILTINS[name], function) for name, function in _clocks.INTERVAL_FUNCTIONS.items()
+    ]
+    swaps += [(starter, _threads.STARTERS[name]) for name, starter in _real.THREAD_STARTERS.items()]
     return [
-        *(_hooks.BuiltinSwap(builtin, function) for builtin, function in swaps.items()),
+        *(_hooks.BuiltinSwap(builtin, function) for builtin, function in swaps),
         _hooks.TypePatch(_real.Lock, _locks.LOCK_METHODS),
         _hooks.TypePatch(_real.RLock, _locks.RLOCK_METHODS),
         _hooks.TypePatch(_real.SimpleQueue, _locks.QUEUE_METHODS),

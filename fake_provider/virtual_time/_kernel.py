@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+from pathlib import Path
 from typing import Final
 
 RUNNING: Final = "running"  # or runnable: it may be starved of a processor
@@ -34,6 +35,14 @@ def state_of(native_id: int) -> str:
 def cpu_ns_of(native_id: int) -> int:
     """The processor time that a thread has used, in nanoseconds; 0 where that is not told."""
     return int(_read(native_id, "schedstat").partition(" ")[0] or 0)
+
+
+def threads() -> list[int]:
+    """The native numbers of all threads of this process; empty where that is not told."""
+    try:
+        return [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    except OSError:
+        return []
 
 
 def has_children() -> bool:

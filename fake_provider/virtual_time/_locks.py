@@ -5,6 +5,7 @@ Everything else in ``threading``, ``queue`` and ``concurrent.futures`` is Python
 
 import threading
 from _queue import Empty
+from collections.abc import Callable
 from functools import partial
 from types import MethodType
 from typing import Any
@@ -14,99 +15,90 @@ from . import _participants as states
 from ._patches import AttributePatch
 from ._units import wait_ns
 
-
-def _acquire(
-    lock: Any, real_acquire: Any, blocking: bool, timeout: float, name: str
-) -> Any:
-    """Take a lock: try, and wait in the scheduler if somebody else has it."""
-    scheduler = _current.scheduler
-    if scheduler is not None and scheduler.explore:
-        scheduler.explore_here()
-    if real_acquire(lock, False):
-        return True
-    if not blocking or timeout == 0:
-        if scheduler is not None:
-            scheduler.busy_wait.count(_busy.FAILED_LOCK_READS)
-        return real_acquire(lock, blocking, timeout)  # the original judges the arguments
-    me = _current.participant()
-    if scheduler is None or me is None:
-        return real_acquire(lock, blocking, timeout)
-    if timeout != -1 and not 0 < timeout <= threading.TIMEOUT_MAX:
-        return real_acquire(lock, blocking, timeout)
-    deadline_ns = None if timeout == -1 else scheduler.now_ns + wait_ns(timeout)
-    attempt = partial(real_acquire, lock, False)
-    outcome = scheduler.wait(me, id(lock), attempt, deadline_ns, name)
-    if outcome is states.CLOSED:
-        left = scheduler.seconds_until(deadline_ns)
-        return real_acquire(lock, True, -1 if left is None else left)
-    return outcome is states.GOT
-
-
-def _wake(lock: Any) -> None:
-    """After a release: let the first waiter try."""
-    scheduler = _current.scheduler
-    if scheduler is not None and id(lock) in scheduler.room.waiters:
-        scheduler.wake(id(lock))
+# Module globals, because these four are called more often than all the rest.
+_take_lock, _release_lock = _real.lock_acquire, _real.lock_release
+_take_rlock, _release_rlock = _real.rlock_acquire, _real.rlock_release
 
 
 def lock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> Any:
     """``Lock.acquire``."""
-    return _acquire(self, _real.lock_acquire, blocking, timeout, "a lock")
+    scheduler = _current.scheduler
+    if (scheduler is None or not scheduler.explore) and _take_lock(self, False):
+        return True
+    return _acquire(self, _take_lock, blocking, timeout, "a lock")
 
 
-def lock_enter(self: Any) -> Any:
-    """``Lock.__enter__``."""
-    return _acquire(self, _real.lock_acquire, True, -1, "a lock")
-
-
-def lock_release(self: Any) -> None:
-    """``Lock.release``."""
-    _real.lock_release(self)
-    _wake(self)
-
-
-def lock_exit(self: Any, *exception: Any) -> None:
-    """``Lock.__exit__``."""
-    _real.lock_release(self)
-    _wake(self)
+def lock_release(self: Any, *_exception: Any) -> None:
+    """``Lock.release`` and ``Lock.__exit__``."""
+    _release_lock(self)
+    scheduler = _current.scheduler
+    if scheduler is not None and id(self) in scheduler.room.waiters:
+        scheduler.wake(id(self))
 
 
 def rlock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> Any:
     """``RLock.acquire``."""
-    return _acquire(self, _real.rlock_acquire, blocking, timeout, "a reentrant lock")
+    scheduler = _current.scheduler
+    if (scheduler is None or not scheduler.explore) and _take_rlock(self, False):
+        return True
+    return _acquire(self, _take_rlock, blocking, timeout, "a reentrant lock")
 
 
-def rlock_enter(self: Any) -> Any:
-    """``RLock.__enter__``."""
-    return _acquire(self, _real.rlock_acquire, True, -1, "a reentrant lock")
+def rlock_release(self: Any, *_exception: Any) -> None:
+    """``RLock.release`` and ``RLock.__exit__``.
+
+    A waiter of a lock that is still held tries in vain and waits on.
+    """
+    _release_rlock(self)
+    scheduler = _current.scheduler
+    if scheduler is not None and id(self) in scheduler.room.waiters:
+        scheduler.wake(id(self))
 
 
-def rlock_release(self: Any) -> None:
-    """``RLock.release``."""
-    _real.rlock_release(self)
-    _wake(self)  # a waiter of a lock that is still held tries in vain and waits on
-
-
-def rlock_exit(self: Any, *exception: Any) -> None:
-    """``RLock.__exit__``."""
-    _real.rlock_release(self)
-    _wake(self)
+def _acquire(lock: Any, take: Callable[..., Any], blocking: bool, timeout: float, name: str) -> Any:
+    """Take a lock: try, and wait in the scheduler if somebody else has it."""
+    scheduler = _current.scheduler
+    if scheduler is None:
+        return take(lock, blocking, timeout)
+    if scheduler.explore:
+        scheduler.explore_here()
+    if take(lock, False):
+        return True
+    if not blocking or timeout == 0:
+        scheduler.busy_wait.count(_busy.FAILED_LOCK_READS)
+        return take(lock, blocking, timeout)  # the original judges the arguments
+    me = _current.participant()
+    if me is None or (timeout != -1 and not 0 < timeout <= threading.TIMEOUT_MAX):
+        return take(lock, blocking, timeout)
+    deadline_ns = None if timeout == -1 else scheduler.now_ns + wait_ns(timeout)
+    outcome = scheduler.wait(me, id(lock), partial(take, lock, False), deadline_ns, name)
+    if outcome is states.CLOSED:
+        left = scheduler.seconds_until(deadline_ns)
+        return take(lock, True, -1 if left is None else left)
+    return outcome is states.GOT
 
 
 def rlock_release_save(self: Any) -> Any:
     """``RLock._release_save``: a condition lets go of all levels."""
     state = _real.rlock_release_save(self)
-    _wake(self)
+    _wake(id(self))
     return state
 
 
 def rlock_acquire_restore(self: Any, state: Any) -> None:
     """``RLock._acquire_restore``: the original would block in C."""
     if _current.participant(adopt=False) is not None:
-        rlock_enter(self)
+        rlock_acquire(self)
         # Nobody can come between, because this thread holds the baton.
         _real.rlock_release_save(self)
     _real.rlock_acquire_restore(self, state)
+
+
+def _wake(key: int) -> None:
+    """After a change: let the first waiter try."""
+    scheduler = _current.scheduler
+    if scheduler is not None and key in scheduler.room.waiters:
+        scheduler.wake(key)
 
 
 def queue_get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
@@ -141,13 +133,13 @@ def queue_get(self: Any, block: bool = True, timeout: float | None = None) -> An
 def queue_put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
     """``SimpleQueue.put``, which never blocks."""
     _real.queue_put(self, item, block, timeout)
-    _wake(self)
+    _wake(id(self))
 
 
 def queue_put_nowait(self: Any, item: Any) -> None:
     """``SimpleQueue.put_nowait``."""
     _real.queue_put(self, item)
-    _wake(self)
+    _wake(id(self))
 
 
 class ConditionMethod:
@@ -160,7 +152,7 @@ class ConditionMethod:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._plain = vars(threading.Condition).get(name)
+        self._plain: Any = vars(threading.Condition).get(name)
 
     def __get__(self, condition: Any, owner: type) -> Any:
         if condition is None:
@@ -172,19 +164,31 @@ class ConditionMethod:
         vars(condition)[self._name] = value
 
 
+_real_is_owned: Any = threading.Condition._is_owned  # type: ignore[attr-defined]
+
+
+def condition_is_owned(self: Any) -> bool:
+    """``Condition._is_owned`` of a condition over a plain lock.
+
+    The original tries to take the lock, at every ``notify``; that would look like a busy wait.
+    """
+    locked = getattr(self._lock, "locked", None)
+    return bool(_real_is_owned(self) if locked is None else locked())
+
+
 LOCK_METHODS = {
     "acquire": lock_acquire,
     "acquire_lock": lock_acquire,
     "release": lock_release,
     "release_lock": lock_release,
-    "__enter__": lock_enter,
-    "__exit__": lock_exit,
+    "__enter__": lock_acquire,
+    "__exit__": lock_release,
 }
 RLOCK_METHODS = {
     "acquire": rlock_acquire,
     "release": rlock_release,
-    "__enter__": rlock_enter,
-    "__exit__": rlock_exit,
+    "__enter__": rlock_acquire,
+    "__exit__": rlock_release,
     "_release_save": rlock_release_save,
     "_acquire_restore": rlock_acquire_restore,
 }
@@ -194,6 +198,9 @@ QUEUE_METHODS = {
     "put_nowait": queue_put_nowait,
 }
 PATCHES = [
-    AttributePatch(threading.Condition, name, ConditionMethod(name))
-    for name in ("acquire", "release", "_acquire_restore", "_release_save")
+    AttributePatch(threading.Condition, "_is_owned", condition_is_owned),
+    *(
+        AttributePatch(threading.Condition, name, ConditionMethod(name))
+        for name in ("acquire", "release", "_acquire_restore", "_release_save")
+    ),
 ]

@@ -7,10 +7,11 @@ gives them some real time before each jump of virtual time, if there is a sign t
 import threading
 from typing import TYPE_CHECKING, Final
 
-from . import _kernel, _participants, _real
+from . import _kernel, _real
+from ._participants import COMPUTING_PATIENCE_S, Participant, is_tool, left_behind
 
 if TYPE_CHECKING:
-    from ._scheduler import Scheduler
+    from ._dispatcher import Dispatcher
 
 STEP_S: Final = 0.0005  # real seconds between two looks
 LONGEST_S: Final = 0.25  # real seconds for a thread that was woken, on a machine under load
@@ -19,9 +20,10 @@ LONGEST_S: Final = 0.25  # real seconds for a thread that was woken, on a machin
 class OlderThreads:
     """The threads that were there when the clock opened and have not yet taken part."""
 
-    def __init__(self, scheduler: "Scheduler") -> None:
+    def __init__(self, scheduler: "Dispatcher") -> None:
         self._scheduler = scheduler
         self._threads: dict[int, threading.Thread] = {}
+        self.tools: set[int] = set()  # native numbers of those that stay real
         # Where each thread waited in the kernel when it was last seen to stand still. While it is
         # still there, it has no work, and needs no time.
         self._standing: dict[int, str] = {}
@@ -32,18 +34,37 @@ class OlderThreads:
             ident = thread.ident
             if ident is None or ident == _real.get_ident():
                 continue
-            if thread in _participants.left_behind or _participants.is_tool(thread):
+            if _stays_real(thread):
                 self._scheduler.exempt.add(ident)
+                self.tools.add(thread.native_id or 0)
             else:
                 self._threads[ident] = thread
         self._standing = self._where()
 
-    def __contains__(self, ident: object) -> bool:
-        return ident in self._threads
-
-    def forget(self, ident: int) -> None:
-        """A thread takes part from now on."""
-        self._threads.pop(ident, None)
+    def adopt(self) -> Participant | None:
+        """Take the calling thread in; None if it belongs to a tool and stays in real time."""
+        scheduler = self._scheduler
+        ident = _real.get_ident()
+        if scheduler.closed or ident == scheduler.watchdog.ident:
+            return None
+        thread = threading._active.get(ident)  # type: ignore[attr-defined]
+        if thread is not None and _stays_real(thread):
+            scheduler.exempt.add(ident)
+            return None
+        try:
+            scheduler.enter()
+            me = scheduler.new_participant(thread.name if thread else f"thread {ident}", thread)
+            me.is_this_thread()
+            me.adopted = me.told = True  # a stop of this run is none of its business
+            self._threads.pop(ident, None)
+            # Time stands still from here until it has queued for the baton.
+            scheduler.outside.send(me, COMPUTING_PATIENCE_S)
+            scheduler.participants[ident] = me
+            scheduler.stats["adopted"] += 1
+            scheduler.borders.cross("adopted thread", me, "is older than the clock")
+        finally:
+            scheduler.leave()
+        return me
 
     def are_there(self) -> bool:
         """Whether any of them is still alive."""
@@ -51,13 +72,6 @@ class OlderThreads:
             if not _real.is_thread_alive(thread):
                 del self._threads[ident]
         return bool(self._threads)
-
-    def all_wait_for_locks(self) -> bool:
-        """Whether none of them can come back by itself."""
-        return all(
-            _kernel.state_of(thread.native_id or 0) is _kernel.LOCK
-            for thread in self._threads.values()
-        )
 
     def may_act(self) -> bool:
         """Whether one of them has left the place where it stood, or cannot be watched."""
@@ -79,7 +93,9 @@ class OlderThreads:
             # One that stood still until now was woken, so it gets the time to come to rest again.
             # A single look does not tell: it may stand at the interpreter's lock, which we hold.
             woken = [i for i in where if where[i] != self._standing.get(i, where[i])]
-            restless = [i for i in woken if where[i] != before.get(i) or where[i] == _kernel.RUNNING]
+            restless = [
+                i for i in woken if where[i] != before.get(i) or where[i] == _kernel.RUNNING
+            ]
             if not restless or _real.monotonic() - began > LONGEST_S:
                 break
         self._standing = {i: line for i, line in where.items() if line != _kernel.RUNNING}
@@ -89,3 +105,7 @@ class OlderThreads:
 
     def _stand_still(self, where: dict[int, str]) -> bool:
         return all(line and line == self._standing.get(ident) for ident, line in where.items())
+
+
+def _stays_real(thread: threading.Thread) -> bool:
+    return thread in left_behind or is_tool(thread)

@@ -11,17 +11,11 @@ from . import _kernel, _real
 from . import _participants as states
 from ._descriptors import Descriptors
 from ._older import OlderThreads
-from ._participants import Participant
+from ._participants import ASKED_PATIENCE_S, Participant
 
 if TYPE_CHECKING:
-    from ._scheduler import Scheduler
+    from ._dispatcher import Dispatcher
 
-# Real seconds for which time stands still for a thread that has left the scheduler: it blocks,
-BLOCKED_PATIENCE_S: Final = 1.0
-# it computes,
-COMPUTING_PATIENCE_S: Final = 10.0
-# or it asked for real time; and for child processes, while somebody waits for a descriptor.
-ASKED_PATIENCE_S: Final = 10.0
 # Real seconds in which a peer beyond a descriptor may answer.
 PEER_GRACE_S: Final = 0.001
 
@@ -29,7 +23,7 @@ PEER_GRACE_S: Final = 0.001
 class Outside:
     """What may still act at the current instant of one scheduler."""
 
-    def __init__(self, scheduler: "Scheduler") -> None:
+    def __init__(self, scheduler: "Dispatcher") -> None:
         self._scheduler = scheduler
         self._foreign: dict[Participant, float] = {}  # each with the end of its patience
         self._child_wait_pulse = -1
@@ -75,7 +69,23 @@ class Outside:
     def can_wake_somebody(self) -> bool:
         """Whether a wake-up may come from outside, ever."""
         return bool(
-            self._foreign or self._scheduler.room.on_descriptors or self.older.are_there()
+            self._foreign
+            or self._scheduler.room.on_descriptors
+            or self.older.are_there()
+            or self._strangers()
+        )
+
+    def waits_for_locks(self) -> bool:
+        """Whether all that is outside are threads that wait for a lock, so that none comes back."""
+        return not self._scheduler.room.on_descriptors and all(
+            _kernel.state_of(native_id) is _kernel.LOCK for native_id in self._strangers()
+        )
+
+    def _strangers(self) -> set[int]:
+        """Threads of this process that take no part and are no tool: theirs is another clock."""
+        known = {one.native_id for one in self._scheduler.participants.values()}
+        return (
+            {*_kernel.threads()} - known - self.older.tools - {self._scheduler.watchdog.native_id}
         )
 
     def has_foreign(self) -> bool:

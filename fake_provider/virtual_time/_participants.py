@@ -27,6 +27,13 @@ INTERRUPTED: Final = "interrupted"
 ABANDONED: Final = "abandoned"  # the clock has closed after a stop: do not wait on
 STOPPING: Final = frozenset({DEADLOCK, LIMIT, INTERRUPTED, ABANDONED})
 
+# Real seconds for which time stands still for a thread that has left the scheduler: it blocks,
+BLOCKED_PATIENCE_S: Final = 1.0
+# it computes,
+COMPUTING_PATIENCE_S: Final = 10.0
+# or it asked for real time; and for child processes, while somebody waits for a descriptor.
+ASKED_PATIENCE_S: Final = 10.0
+
 # What a worker of a thread pool waits for.
 AN_ITEM: Final = "an item of a SimpleQueue"
 
@@ -66,6 +73,7 @@ class Participant:
         "outcome",
         "state",
         "thread",
+        "told",
     )
 
     def __init__(self, index: int, name: str, thread: threading.Thread | None) -> None:
@@ -83,6 +91,7 @@ class Participant:
         self.generation = 0  # grows with every wake-up; a timer of an earlier one is void
         self.inside = False  # it executes scheduler code, so hooks in this thread stay out
         self.descriptors: Sequence[tuple[int, int]] = ()  # (descriptor, poll events) waited for
+        self.told = False  # that the run was stopped
         self.doing = ""  # what it waits for, in words
 
     def is_this_thread(self) -> None:
@@ -100,8 +109,6 @@ class Participant:
 
 
 def is_tool(thread: object) -> bool:
-    """Whether a thread belongs to a tool (a debugger, a test timeout) and stays in real time."""
-    for part in (getattr(thread, "_target", None), getattr(thread, "function", None), type(thread)):
-        if (getattr(part, "__module__", None) or "").startswith(TOOL_MODULES):
-            return True
-    return False
+    """Whether a thread, or what it runs, belongs to a tool and stays in real time."""
+    parts = (thread, getattr(thread, "_target", None), getattr(thread, "function", None))
+    return any((getattr(part, "__module__", None) or "").startswith(TOOL_MODULES) for part in parts)

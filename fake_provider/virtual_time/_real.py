@@ -7,10 +7,11 @@ attribute that *is* a function of ``time``.
 
 import _queue
 import _thread
-import datetime
+import datetime as dt
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,9 +23,21 @@ else:
     DEEP_HOOKS_PROBLEM = _hooks.why_unusable()
 
 _TIME_FUNCTIONS = (
-    "asctime clock_gettime clock_gettime_ns ctime gmtime localtime monotonic monotonic_ns "
-    "perf_counter perf_counter_ns sleep strftime time time_ns"
-).split()
+    "asctime",
+    "clock_gettime",
+    "clock_gettime_ns",
+    "ctime",
+    "gmtime",
+    "localtime",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "sleep",
+    "strftime",
+    "time",
+    "time_ns",
+)
 
 
 def _unfrozen(module: Any, name: str) -> Any:
@@ -50,29 +63,35 @@ def _keep_real(builtin: Any) -> Any:
 BUILTINS: dict[str, Any] = {
     name: _unfrozen(time, name) for name in _TIME_FUNCTIONS if hasattr(time, name)
 }
-TYPES: dict[str, Any] = {"datetime": _unfrozen(datetime, "datetime")}
+TYPES: dict[str, Any] = {"datetime": _unfrozen(dt, "datetime")}
+EPOCH: dt.datetime = TYPES["datetime"](1970, 1, 1, tzinfo=dt.UTC)
 
 _functions = {name: _keep_real(builtin) for name, builtin in BUILTINS.items()}
-asctime = _functions["asctime"]
-clock_gettime = _functions.get("clock_gettime")
-clock_gettime_ns = _functions.get("clock_gettime_ns")
-ctime = _functions["ctime"]
-gmtime = _functions["gmtime"]
-localtime = _functions["localtime"]
-monotonic = _functions["monotonic"]
-monotonic_ns = _functions["monotonic_ns"]
-perf_counter = _functions["perf_counter"]
-perf_counter_ns = _functions["perf_counter_ns"]
-sleep = _functions["sleep"]
-strftime = _functions["strftime"]
-time_ns = _functions["time_ns"]
-wall = _functions["time"]
+asctime: Callable[..., str] = _functions["asctime"]
+clock_gettime: Any = _functions.get("clock_gettime")
+clock_gettime_ns: Any = _functions.get("clock_gettime_ns")
+ctime: Callable[[float], str] = _functions["ctime"]
+gmtime: Callable[[float], time.struct_time] = _functions["gmtime"]
+localtime: Callable[[float], time.struct_time] = _functions["localtime"]
+monotonic: Callable[[], float] = _functions["monotonic"]
+monotonic_ns: Callable[[], int] = _functions["monotonic_ns"]
+perf_counter: Callable[[], float] = _functions["perf_counter"]
+perf_counter_ns: Callable[[], int] = _functions["perf_counter_ns"]
+sleep: Callable[[float], None] = _functions["sleep"]
+strftime: Callable[..., str] = _functions["strftime"]
+time_ns: Callable[[], int] = _functions["time_ns"]
+wall: Callable[[], float] = _functions["time"]
 
 get_ident = _thread.get_ident
-start_new_thread = _keep_real(_thread.start_new_thread)
-start_joinable_thread: Any = None  # Python 3.13 and later
-if hasattr(_thread, "start_joinable_thread"):
-    start_joinable_thread = _keep_real(_thread.start_joinable_thread)
+# The objects that a clock re-points to see threads start; the second is there since Python 3.13.
+THREAD_STARTERS: dict[str, Any] = {
+    name: getattr(_thread, name)
+    for name in ("start_new_thread", "start_joinable_thread")
+    if hasattr(_thread, name)
+}
+_starters = {name: _keep_real(starter) for name, starter in THREAD_STARTERS.items()}
+start_new_thread: Callable[..., int] = _starters["start_new_thread"]
+start_joinable_thread: Any = _starters.get("start_joinable_thread")
 join_thread = threading.Thread.join
 is_thread_alive = threading.Thread.is_alive
 

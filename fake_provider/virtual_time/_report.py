@@ -1,8 +1,8 @@
 """Who waits where: the text of a deadlock, of a limit, and of a thread that left virtual time."""
 
 import linecache
+import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FrameType
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 from . import _participants as states
 
 if TYPE_CHECKING:
-    from ._scheduler import Scheduler
+    from ._dispatcher import Dispatcher
 
 LONGEST_LIST: Final = 40  # threads, and tasks, that a report names
 
 _OURS: Final = str(Path(__file__).parent)
-_STANDARD_LIBRARY: Final = sysconfig.get_path("stdlib")
+_STANDARD_LIBRARY: Final = str(Path(os.__file__).parent)
 _SITE_PACKAGES: Final = ("site-packages", "dist-packages")
 
 
-def who_waits(scheduler: "Scheduler") -> str:
+def who_waits(scheduler: "Dispatcher") -> str:
     """One line for each thread and each asyncio task that waits: for what, and at which line."""
     frames = sys._current_frames()
     threads = [
@@ -47,7 +47,7 @@ def _state(one: states.Participant) -> str:
     return f"waits for {one.doing}" if one.doing else "runs"
 
 
-def _tasks(scheduler: "Scheduler") -> Iterator[Any]:
+def _tasks(scheduler: "Dispatcher") -> Iterator[Any]:
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None:
         for loop in scheduler.loops:
@@ -87,7 +87,7 @@ def _innermost(candidates: list[tuple[CodeType, int]]) -> str:
 def _is_standard_library(filename: str) -> bool:
     if any(folder in filename for folder in _SITE_PACKAGES):
         return False
-    return filename.startswith(_STANDARD_LIBRARY) or filename.startswith("<")
+    return filename.startswith((_STANDARD_LIBRARY, "<"))
 
 
 def _cut(lines: list[str]) -> list[str]:

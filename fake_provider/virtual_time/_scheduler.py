@@ -36,8 +36,7 @@ from . import _current, _real
 from . import _participants as states
 from ._busy import BusyWait
 from ._dispatcher import Dispatcher
-from ._outside import COMPUTING_PATIENCE_S
-from ._participants import Participant
+from ._participants import COMPUTING_PATIENCE_S, Participant
 
 Attempt = Callable[[], bool]
 
@@ -95,8 +94,12 @@ class Scheduler(Dispatcher):
             descriptors: File descriptors that wake it, each with its poll events.
             first: Wait before the others that wait for this key.
         """
-        if me is self.main and self.stops.to_raise is not None:
-            self.stops.raise_now()
+        stops = self.stops
+        if me is self.main:
+            if stops.to_raise is not None:
+                stops.raise_in_main()
+        elif stops.final is not None and not me.told and doing != states.AN_ITEM:
+            stops.raise_in_other(me)
         room = self.room
         me.inside = True
         try:
@@ -125,7 +128,7 @@ class Scheduler(Dispatcher):
             if chosen is not me:
                 _real.lock_acquire(me.baton)
             if me.outcome in states.STOPPING:
-                self.stops.raise_for(me.outcome)
+                stops.raise_for(me, me.outcome)
             return me.outcome
         except BaseException:
             self._withdraw(me)
@@ -136,7 +139,7 @@ class Scheduler(Dispatcher):
     def let_others_run(self, me: Participant) -> None:
         """Go to the end of the ready queue; time stands still."""
         if me is self.main and self.stops.to_raise is not None:
-            self.stops.raise_now()
+            self.stops.raise_in_main()
         if self.room.ready or self.inbox:
             self.rejoin(me)
 
@@ -209,8 +212,9 @@ class Scheduler(Dispatcher):
             if one is not self.main and not one.is_resting():
                 states.left_behind.add(one.thread)
             if one.state is states.BLOCKED or one.state is states.READY:
-                gives_up = self.stops.stopped and one.state is states.BLOCKED and not one.is_idle()
-                one.outcome = states.ABANDONED if gives_up else states.CLOSED
+                blocked = one.state is states.BLOCKED and one is not self.main
+                stopped = self.stops.final is not None and not one.adopted and not one.is_idle()
+                one.outcome = states.ABANDONED if blocked and stopped else states.CLOSED
                 one.state = states.RELEASED
                 _real.lock_release(one.baton)
         self.watchdog.stop()

@@ -1,5 +1,13 @@
-"""Stops: what ends a run early, raised in the participant that opened the clock."""
+"""Stops: what ends a run early.
 
+The participant that opened the clock raises where it blocks. After a ``RunStopped`` the run winds
+down: time stands still, the other participants are told once by a ``RunStopped`` of their own, and
+whatever they release on their way out still wakes those who wait for it, so that executors and
+loops can be shut down. When nobody can run, the main participant raises again: no clean-up waits
+for ever.
+"""
+
+import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from . import _participants as states
@@ -8,16 +16,17 @@ from ._errors import RunStopped, VirtualDeadlock, VirtualTimeLimit
 from ._units import NANOSECONDS
 
 if TYPE_CHECKING:
-    from ._scheduler import Scheduler
+    from ._dispatcher import Dispatcher
+    from ._participants import Participant
 
 
 class Stops:
-    """Exceptions that the main participant raises where it blocks."""
+    """The exceptions that are due in one run."""
 
-    def __init__(self, scheduler: "Scheduler") -> None:
+    def __init__(self, scheduler: "Dispatcher") -> None:
         self._scheduler = scheduler
-        self.to_raise: BaseException | None = None
-        self.stopped = False  # the run did not end by itself
+        self.to_raise: BaseException | None = None  # by the main participant, when it blocks next
+        self.final: RunStopped | None = None  # the run winds down because of it
 
     def interrupt(self, exception: BaseException) -> None:
         """Let the main participant raise an exception at its current or next blocking point."""
@@ -34,35 +43,53 @@ class Stops:
         """Like ``interrupt``, for a caller that has the mutex and hands the baton over itself."""
         self.to_raise = exception
         self._scheduler.tell_main(states.INTERRUPTED)
-
-    def raise_now(self) -> NoReturn:
-        """Raise what is due; a ``RunStopped`` stays due, so that no clean-up waits for ever."""
-        exception = self.to_raise
-        assert exception is not None
         if isinstance(exception, RunStopped):
-            self.stopped = True
-        else:
-            self.to_raise = None
+            self._wind_down(exception)
+
+    def raise_for(self, me: "Participant", outcome: str) -> NoReturn:
+        """Raise what an outcome of ``block`` stands for."""
+        if outcome is states.ABANDONED:
+            self.raise_in_other(me)
+        if outcome is states.DEADLOCK:
+            self._stop(
+                VirtualDeadlock,
+                "deadlock: every thread waits, and nothing is scheduled that could wake one",
+            )
+        if outcome is states.LIMIT:
+            limit = f"{self._scheduler.limit_ns / NANOSECONDS:g}"
+            self._stop(VirtualTimeLimit, f"the run would have passed its limit of {limit} s")
+        self.raise_in_main()
+
+    def raise_in_main(self) -> NoReturn:
+        """Raise in the main participant what is due."""
+        exception, self.to_raise = self.to_raise or self.final, None
+        assert exception is not None
         raise exception
 
-    def raise_for(self, outcome: str) -> NoReturn:
-        """Raise what an outcome of ``block`` stands for."""
+    def raise_in_other(self, me: "Participant") -> NoReturn:
+        """Tell another participant, once, that the run was stopped."""
+        me.told = True
+        thread = threading.current_thread()
+        if hasattr(thread, "_invoke_excepthook"):
+            thread._invoke_excepthook = lambda _: None  # it is told to end: that is no news
+        reason = str(self.final).partition("\n")[0]
+        message = f"this thread runs under a virtual clock that was stopped: {reason}"
+        raise RunStopped(message)
+
+    def _stop(self, kind: type[RunStopped], reason: str) -> None:
+        """Make the end of the run due, with a report of who waits where."""
         scheduler = self._scheduler
-        if outcome is states.ABANDONED:
-            message = "the virtual clock closed after a stop, while this thread waited"
-            raise RunStopped(message)
-        if outcome is states.INTERRUPTED:
-            self.raise_now()
-        self.stopped = True
-        waiting = _report.who_waits(scheduler)
         now = f"{scheduler.now_ns / NANOSECONDS:.9g}"
-        if outcome is states.DEADLOCK:
-            raise VirtualDeadlock(
-                f"deadlock at {now} virtual seconds: every thread waits, and nothing is scheduled "
-                f"that could wake one\n{waiting}"
-            )
-        self.to_raise = VirtualTimeLimit(
-            f"the run would have passed its limit of {scheduler.limit_ns / NANOSECONDS:g} virtual "
-            f"seconds; it stands at {now}\n{waiting}"
-        )
-        self.raise_now()
+        report = _report.who_waits(scheduler)
+        self.to_raise = kind(f"{reason}; the virtual clock stands at {now} s\n{report}")
+        try:
+            scheduler.enter()
+            self._wind_down(self.to_raise)
+        finally:
+            scheduler.leave()
+
+    def _wind_down(self, exception: RunStopped) -> None:
+        self.final = exception
+        for one in list(self._scheduler.participants.values()):
+            if one is not self._scheduler.main and not one.told and not one.is_idle():
+                self._scheduler.room.make_ready(one, states.ABANDONED)

@@ -1,13 +1,12 @@
 """Threads: started under the clock, joined, and taken in although older than it."""
 
-import _thread
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import _current, _participants, _real
+from . import _current, _real
 from . import _participants as states
-from ._outside import COMPUTING_PATIENCE_S
+from ._errors import RunStopped
 from ._participants import Participant
 from ._units import wait_ns
 
@@ -36,15 +35,19 @@ def start_joinable_thread(function: Any, handle: Any = None, daemon: bool = True
 def _start(function: Any, args: Any, kwargs: Any, starts: Callable[..., Any]) -> Any:
     """Start a thread as a participant that is ready, unless a tool starts it or it is a tool."""
     thread = getattr(function, "__self__", None)
-    is_thread = isinstance(thread, threading.Thread)
-    tool = _participants.is_tool(thread if is_thread else function)
-    if tool or _current.participant(adopt=False) is None:
-        return starts(function, args, kwargs)
+    if not isinstance(thread, threading.Thread):
+        thread = None
     scheduler = _current.scheduler
-    assert scheduler is not None
-    name = thread.name if is_thread else getattr(function, "__name__", "thread")
-    one = scheduler.new_participant(name, thread if is_thread else None)
+    if (
+        scheduler is None
+        or states.is_tool(thread or function)
+        or _current.participant(adopt=False) is None
+    ):
+        return starts(function, args, kwargs)
+    name = thread.name if thread else getattr(function, "__name__", "thread")
+    one = scheduler.new_participant(name, thread)
     one.inside = True  # until it runs
+    one.told = scheduler.stops.final is not None  # it helps to clean up
     try:
         scheduler.enter()
         scheduler.entries += 1
@@ -73,6 +76,9 @@ def _run(scheduler: "Scheduler", me: Participant, function: Any, args: Any, kwar
     me.doing = ""
     try:
         function(*args, **kwargs)
+    except RunStopped:
+        if not scheduler.closed:  # told to end when the clock closed: nothing to report
+            raise
     finally:
         finish(scheduler, me)
 
@@ -95,33 +101,6 @@ def finish(scheduler: "Scheduler", me: Participant) -> None:
             scheduler.hand_over()
     finally:
         scheduler.leave()
-
-
-def adopt(scheduler: "Scheduler") -> Participant | None:
-    """Take the calling thread in, at its first blocking call; None if it stays in real time."""
-    ident = _real.get_ident()
-    if scheduler.closed or ident == scheduler.watchdog.ident:
-        return None
-    thread = threading._active.get(ident)  # type: ignore[attr-defined]
-    if thread is not None and (
-        thread in _participants.left_behind or _participants.is_tool(thread)
-    ):
-        scheduler.exempt.add(ident)
-        return None
-    try:
-        scheduler.enter()
-        me = scheduler.new_participant(thread.name if thread else f"thread {ident}", thread)
-        me.is_this_thread()
-        me.adopted = True
-        scheduler.outside.older.forget(ident)
-        # Time stands still from here until it has queued for the baton.
-        scheduler.outside.send(me, COMPUTING_PATIENCE_S)
-        scheduler.participants[ident] = me
-        scheduler.stats["adopted"] += 1
-        scheduler.borders.cross("adopted thread", me, "is older than the clock")
-    finally:
-        scheduler.leave()
-    return me
 
 
 def join(self: threading.Thread, timeout: float | None = None) -> None:
@@ -180,7 +159,8 @@ def delete(self: threading.Thread) -> None:
             finish(scheduler, me)
 
 
-BUILTINS: dict[Any, Any] = {_thread.start_new_thread: start_new_thread}
-if _real.start_joinable_thread is not None:
-    BUILTINS[_thread.start_joinable_thread] = start_joinable_thread
+STARTERS: dict[str, Any] = {
+    "start_new_thread": start_new_thread,
+    "start_joinable_thread": start_joinable_thread,
+}
 METHODS = {"join": join, "is_alive": is_alive, "_delete": delete}

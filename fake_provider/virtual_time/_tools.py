@@ -41,7 +41,7 @@ def meet_pytest(scheduler: "Scheduler", timing: Any) -> None:
         scheduler.patches.add(AttributePatch(timing, name, function))
 
 
-def meet_hypothesis(scheduler: "Scheduler", core: Any) -> None:
+def meet_hypothesis(scheduler: "Scheduler", _core: Any) -> None:
     """The deadline of an example is real."""
     for name in _HYPOTHESIS:
         module = sys.modules.get(name)
@@ -52,7 +52,7 @@ def meet_hypothesis(scheduler: "Scheduler", core: Any) -> None:
 def meet_uvloop(scheduler: "Scheduler", uvloop: Any) -> None:
     """Refuse to run: its C code would really sleep, and see virtual time stand still."""
 
-    def refuse(self: object, *args: Any) -> NoReturn:
+    def refuse(_loop: object, *args: Any) -> NoReturn:
         for argument in args:
             if hasattr(argument, "close"):
                 argument.close()  # the coroutine will never be awaited

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _KEY = "trio"
 
 
-def meet(scheduler: "Scheduler", trio: Any) -> None:
+def meet(scheduler: "Scheduler", _trio: Any) -> None:
     """Patch trio for the time of a clock."""
     core = sys.modules["trio._core._run"]
     wakeup = sys.modules["trio._core._wakeup_socketpair"].WakeupSocketpair

@@ -5,15 +5,16 @@ it holds the baton. The watchdog then passes the baton on. It also wakes those t
 descriptors when nobody else runs, and tells a deadlock from a wait for the outside.
 """
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 from . import _kernel, _real
 from . import _participants as states
-from ._outside import ASKED_PATIENCE_S, BLOCKED_PATIENCE_S, COMPUTING_PATIENCE_S
+from ._participants import ASKED_PATIENCE_S, BLOCKED_PATIENCE_S, COMPUTING_PATIENCE_S
 
 if TYPE_CHECKING:
+    from ._dispatcher import Dispatcher
     from ._participants import Participant
-    from ._scheduler import Scheduler
 
 # All in real seconds.
 TICK_S: Final = 0.025
@@ -28,10 +29,10 @@ BUSY_NS: Final = 200_000  # processor time in a tick that means computing
 class Watchdog:
     """Supervises one scheduler; started with its second thread, or when nobody can run."""
 
-    def __init__(self, scheduler: "Scheduler") -> None:
+    def __init__(self, scheduler: "Dispatcher") -> None:
         self._scheduler = scheduler
         self._bell: object = None  # released to end the thread
-        self.ident = 0
+        self.ident = self.native_id = 0
         self._seen: tuple[Participant | None, int] = (None, -1)
         self._since = 0.0
         self._cpu_ns = 0
@@ -50,7 +51,7 @@ class Watchdog:
             _real.lock_release(self._bell)
 
     def _run(self) -> None:
-        self.ident = _real.get_ident()
+        self.ident, self.native_id = _real.get_ident(), threading.get_native_id()
         while not self._scheduler.closed:
             if _real.lock_acquire(self._bell, True, TICK_S):
                 return
@@ -116,10 +117,9 @@ class Watchdog:
                 return
             if scheduler.hand_over() is not None or scheduler.outside.has_foreign():
                 return
-            waits_outside = bool(scheduler.room.on_descriptors)
-            if waits_outside and _kernel.has_children():
+            if scheduler.room.on_descriptors and _kernel.has_children():
                 return
-            locked = not waits_outside and scheduler.outside.older.all_wait_for_locks()
+            locked = scheduler.outside.waits_for_locks()
             if now - self._since > (LOCKED_OUTSIDE_S if locked else SILENT_OUTSIDE_S):
                 scheduler.tell_main(states.DEADLOCK)
         finally:

@@ -175,7 +175,7 @@ def judge_windows(digest: Digest) -> Judgement:
     if not retried:
         return Judgement.unjudged("no refused attempt was retried: it takes one that was")
     history: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
-    if any(call.attempts[0].hint is None for call in given_up):
+    if any(binding_hint(call.attempts[0]) is None for call in given_up):
         for attempt in digest.trace.attempts:
             history[attempt.key, attempt.model_class].append(attempt)
     inside = [found for call in given_up if (found := _inside(digest, call, history))]

@@ -72,16 +72,14 @@ def judge_layers(digest: Digest, stacks: Sequence[Stack]) -> Judgement:
     """
     if stacks:
         return Judgement.of(_exact_finding(stacks))
-    if any(attempt.sdk_retry is not None for attempt in digest.trace.retries):
-        # The SDK counts, and its counter never started again: only code can hide in code.
-        pattern = _pattern(digest)
-        return Judgement.of(None if pattern is None else _pattern_finding(digest, pattern))
     pattern = _pattern(digest)
     if pattern is not None:
         return Judgement.of(_pattern_finding(digest, pattern))
-    if not digest.trace.retries:
+    retries = digest.trace.retries
+    if not retries:
         return Judgement.unjudged("nothing was retried: it takes one call that was")
-    if len(_long_calls(digest)) < _MIN_CALLS:
+    counted = any(attempt.sdk_retry is not None for attempt in retries)
+    if not counted and len(_long_calls(digest)) < _MIN_CALLS:
         return Judgement.unjudged(
             f"the SDK sends no retry counter, and without it the pattern takes {_MIN_CALLS} calls "
             f"with {_MIN_RETRIES} retries each"

@@ -288,7 +288,8 @@ def test_a_cost_of_nothing_always_fits(algorithm):
 def test_an_instant_in_the_past_counts_as_the_last_one_seen(algorithm):
     """A clock that steps back neither gives tokens back nor takes any."""
     limiter = tokens_per_minute(1_000, algorithm)
-    limiter.admit(600, 90 * S)
+    limiter.room(90 * S)
+    limiter.admit(600, 30 * S)
     assert limiter.room(30 * S) == limiter.room(90 * S) == 400
     assert limiter.wait(700, 0) == limiter.wait(700, 90 * S)
     assert limiter.admit(400, 0).levels == (limiter.level(90 * S),)
@@ -357,22 +358,36 @@ def test_a_window_spends_at_most_32_bytes_on_an_event_of_any_size():
     assert max(per_event) <= 32
 
 
+class Counted(list):
+    """A list that counts how often one of its items is read."""
+
+    reads = 0
+
+    def __getitem__(self, index):
+        self.reads += 1
+        return super().__getitem__(index)
+
+
 def test_a_wait_is_found_by_bisection():
     """Among 100,000 events a wait reads 17 of them."""
-
-    class Counted(list):
-        reads = 0
-
-        def __getitem__(self, index):
-            Counted.reads += 1
-            return list.__getitem__(self, index)
-
     window = tokens_per_minute(10**9)
     for now in range(100_000):
         window.charge(10_000, now)
     window._totals = Counted(window._totals)
     assert window.wait(5 * 10**8, 100_000) == 49_999 + 60 * S - 100_000
-    assert 0 < Counted.reads <= 18
+    assert 0 < window._totals.reads <= 18
+
+
+def test_an_event_is_let_go_of_at_a_constant_cost():
+    """In steady state an attempt reads two or three instants, not all those that have expired."""
+    window, gap = tokens_per_minute(10**9), 60 * S // 10_000
+    for index in range(10_000):
+        window.charge(1, index * gap)
+    window._times = Counted(window._times)
+    for index in range(10_000, 20_000):
+        window.charge(1, index * gap)
+    assert window.room(20_000 * gap) == 10**9 - 9_999
+    assert 10_000 <= window._times.reads <= 30_000
 
 
 def test_places_in_flight_come_back_only_by_release():

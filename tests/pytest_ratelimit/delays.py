@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simulation import Delay, Situation
+from tests.pytest_ratelimit.simulation import Delay, Situation
 
 
 def fixed(seconds: float = 1.0) -> Delay:

@@ -309,36 +309,36 @@ class Simulation:
 
 def attempt(**changes: object) -> Attempt:
     """An attempt that was served at once, with some fields changed."""
-    fields: dict[str, object] = dict(
-        index=0,
-        caller="agent-0",
-        call=0,
-        unit="unit-0",
-        attempt=1,
-        layer="first",
-        sdk_retry=None,
-        attribution="exact",
-        key="0badcafe",
-        host="api.anthropic.com",
-        dialect="anthropic",
-        model="claude-x",
-        model_class="claude-x",
-        input_tokens=1000,
-        output_tokens=0,
-        max_tokens=None,
-        arrived_at=0.0,
-        ended_at=0.0,
-        status=200,
-        reason=None,
-        hint=None,
-        hint_form=None,
-        room=math.inf,
-        charged=1.0,
-        terminal=False,
-        stream=False,
-        output_at=None,
-        cancelled_at=None,
-    )
+    fields: dict[str, object] = {
+        "index": 0,
+        "caller": "agent-0",
+        "call": 0,
+        "unit": "unit-0",
+        "attempt": 1,
+        "layer": "first",
+        "sdk_retry": None,
+        "attribution": "exact",
+        "key": "0badcafe",
+        "host": "api.anthropic.com",
+        "dialect": "anthropic",
+        "model": "claude-x",
+        "model_class": "claude-x",
+        "input_tokens": 1000,
+        "output_tokens": 0,
+        "max_tokens": None,
+        "arrived_at": 0.0,
+        "ended_at": 0.0,
+        "status": 200,
+        "reason": None,
+        "hint": None,
+        "hint_form": None,
+        "room": math.inf,
+        "charged": 1.0,
+        "terminal": False,
+        "stream": False,
+        "output_at": None,
+        "cancelled_at": None,
+    }
     unknown = set(changes) - set(fields)
     assert not unknown, unknown
     return Attempt(**{**fields, **changes})  # type: ignore[arg-type]
@@ -346,7 +346,7 @@ def attempt(**changes: object) -> Attempt:
 
 def refusal(**changes: object) -> Attempt:
     """An attempt that a script refused, with some fields changed."""
-    refused: dict[str, object] = dict(status=429, reason="scripted", room=None, charged=0.0)
+    refused: dict[str, object] = {"status": 429, "reason": "scripted", "room": None, "charged": 0.0}
     return attempt(**{**refused, **changes})
 
 
@@ -370,7 +370,11 @@ def chains(delays: list[list[float]], *, callers: int | None = None, **changes: 
     attempts = []
     for call, own in enumerate(delays):
         at = 0.0
-        fields = dict(caller=f"agent-{call % (callers or len(delays))}", call=call, unit=f"u{call}")
+        fields = {
+            "caller": f"agent-{call % (callers or len(delays))}",
+            "call": call,
+            "unit": f"u{call}",
+        }
         for delay in [0.0, *own]:
             at += delay
             attempts.append(refusal(**{**fields, "arrived_at": at, "ended_at": at, **changes}))

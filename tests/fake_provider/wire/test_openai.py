@@ -253,9 +253,11 @@ def test_the_whole_stream_is_pinned() -> None:
 
 def test_a_stream_without_include_usage_has_none() -> None:
     """The usage field appears only if it was asked for."""
-    reply = DIALECT.served(STREAM, Usage(17, 2), (), Ids(0), NOW)
-    assert b'"usage"' not in body(reply)
-    assert len(reply.chunks) == 5
+    declined = replace(STREAM, body={"stream_options": {"include_usage": False}})
+    for ask in (STREAM, declined):
+        reply = DIALECT.served(ask, Usage(17, 2), (), Ids(0), NOW)
+        assert b'"usage"' not in body(reply)
+        assert len(reply.chunks) == 5
 
 
 @many

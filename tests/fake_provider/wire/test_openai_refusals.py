@@ -185,9 +185,13 @@ def test_a_reset_that_is_the_hint_is_not_cut_short() -> None:
 
 
 def test_requests_of_the_day_are_stated_rather_than_those_of_the_minute() -> None:
-    """A limit of 10,000 a day with a reset of 8.64 s has been seen where both were in force."""
+    """A limit of 10,000 a day has been seen where both were in force; a hint names its own."""
     limits = Limits(requests_per_minute=500, requests_per_day=10_000)
-    assert dict(limit_headers(full(limits)))["x-ratelimit-limit-requests"] == "10000"
+    name = "x-ratelimit-limit-requests"
+    assert dict(limit_headers(full(limits)))[name] == "10000"
+    minute = limits.limits[0]
+    assert dict(limit_headers(full(limits), minute, Hint("seconds", 1.0)))[name] == "10000"
+    assert dict(limit_headers(full(limits), minute, Hint("reset", 1.0)))[name] == "500"
 
 
 def test_of_two_limits_on_tokens_the_tighter_is_stated() -> None:

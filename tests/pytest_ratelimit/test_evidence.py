@@ -1,0 +1,62 @@
+"""RL901, RL902 and RL903: was there anything to judge?"""
+
+from __future__ import annotations
+
+from fake_provider._limits import Limit, Limits
+from fake_provider._trace import Trace
+from pytest_ratelimit._checks import CHECKED, check, judge
+from tests.pytest_ratelimit import delays
+from tests.pytest_ratelimit.scenarios import replay
+from tests.pytest_ratelimit.simulation import attempt, chains, refusal, trace_of
+
+
+def test_a_run_without_a_refusal_is_noted() -> None:
+    """The repaired incident has one finding: that nothing was refused."""
+    (finding,) = check(replay(delays.full_jitter(2.0), paced=True))
+    assert finding.code == "RL902"
+    assert finding.severity == "note"
+
+
+def test_the_remedy_is_a_limit_that_would_refuse() -> None:
+    """The limit that the note proposes is half of what the run asked for in a window."""
+    made = [attempt(call=i, arrived_at=float(i), room=5.0) for i in range(10)]
+    limited = trace_of(*made, limits=Limits.of([Limit(kind="tokens", amount=50_000)]))
+    (note,) = [f for f in check(limited) if f.code == "RL902"]
+    assert note.remedy.startswith("to see refusals, set tokens_per_minute=5_000: ")
+    (note,) = [f for f in check(trace_of(*made)) if f.code == "RL902"]
+    assert note.remedy == "to see refusals, set tokens_per_minute=5_000."
+    assert note.cause == "no limit was set, and no refusal was scripted."
+
+
+def test_one_refusal_is_exercise() -> None:
+    """A single refusal, whoever made it, ends the quiet."""
+    assert judge(trace_of(refusal()))["RL902"].verdict == "ok"
+
+
+def test_silence_is_an_error_that_lists_what_was_seen() -> None:
+    """Where nothing reached the provider nothing else is judged, and other traffic is named."""
+    trace = Trace(elsewhere=("aiohttp to api.openai.com", "aiohttp to api.openai.com"))
+    judged = judge(trace)
+    (finding,) = check(trace)
+    assert finding.code == "RL903"
+    assert finding.severity == "error"
+    assert finding.evidence == ("Seen elsewhere: aiohttp to api.openai.com.",)
+    assert 'door="server"' in finding.remedy
+    assert [code for code in CHECKED if judged[code].judged] == ["RL903"]
+
+
+def test_other_traffic_beside_attempts_is_no_silence() -> None:
+    """A run that reached the provider is judged, whatever else was seen."""
+    trace = trace_of(attempt(), elsewhere=("aiohttp to api.openai.com",))
+    assert judge(trace)["RL903"].verdict == "ok"
+
+
+def test_refusals_of_which_nothing_could_be_judged() -> None:
+    """One refused call that was never retried after a hint leaves every policy unjudged."""
+    trace = trace_of(refusal(hint=5.0, hint_form="seconds"), attempt(arrived_at=5.0, call=0))
+    assert judge(trace)["RL901"].verdict == "ok"
+    unhinted = trace_of(refusal(), attempt(arrived_at=5.0))
+    (finding,) = judge(unhinted)["RL901"].findings
+    assert finding.severity == "note"
+    assert [line[:5] for line in finding.evidence] == ["RL102", "RL103", "RL106", "RL111"]
+    assert judge(chains([[1.0]] * 4))["RL901"].verdict == "ok"

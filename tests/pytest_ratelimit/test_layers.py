@@ -1,0 +1,80 @@
+"""RL112: was one call retried by several layers?"""
+
+from __future__ import annotations
+
+from fake_provider._trace import Trace
+from pytest_ratelimit._checks import Judgement, judge
+from tests.pytest_ratelimit import delays
+from tests.pytest_ratelimit.scenarios import probe
+from tests.pytest_ratelimit.simulation import chains, refusal, trace_of
+
+
+def layers(trace: Trace) -> Judgement:
+    return judge(trace)["RL112"]
+
+
+def counted(counters: list[int], *, call: int = 0) -> list[object]:
+    return [
+        refusal(call=call, caller=f"a{call}", sdk_retry=n, arrived_at=float(i), ended_at=float(i))
+        for i, n in enumerate(counters)
+    ]
+
+
+def test_the_counter_that_starts_again_is_proof() -> None:
+    """Five rounds of three SDK attempts are 15 = 5 x 3, without any statistics."""
+    trace = trace_of(*counted([0, 1, 2] * 5))  # type: ignore[arg-type]
+    (finding,) = layers(trace).findings
+    assert finding.severity == "error"
+    assert finding.summary == (
+        "1 call retried by the SDK inside another retry loop; call 0 made 15 = 5 outer x 3 SDK "
+        "attempts"
+    )
+    assert finding.remedy == (
+        "set max_retries=0 on the client, and keep the one loop around it: 5 attempts instead of "
+        "15."
+    )
+    assert finding.attempts == tuple(range(15))
+
+
+def test_rounds_that_are_not_full_are_counted_as_they_are() -> None:
+    """A last round that succeeded early leaves no product."""
+    trace = trace_of(*counted([0, 1, 2, 0, 1]))  # type: ignore[arg-type]
+    assert "5 in 2 outer rounds of up to 3 SDK attempts" in layers(trace).findings[0].summary
+
+
+def test_the_sdk_alone_is_the_innocent_neighbour() -> None:
+    """A counter that only rises is one layer; so is code around an SDK that never retries."""
+    assert layers(trace_of(*counted([0, 1, 2]))).verdict == "ok"  # type: ignore[arg-type]
+    assert layers(trace_of(*counted([0, 0, 0, 0]))).verdict == "ok"  # type: ignore[arg-type]
+
+
+def test_the_simulated_stack() -> None:
+    """The SDK's loop inside one of full jitter is found in every call."""
+    trace = probe(delays.sdk(), seed=1, attempts=3, outer=(5, delays.full_jitter()))
+    (finding,) = layers(trace).findings
+    assert finding.summary.startswith("8 calls retried by the SDK inside another retry loop; ")
+
+
+def test_without_a_counter_a_regular_pattern_is_a_warning() -> None:
+    """Delays that fall back to the start at the same retries in every call show two loops."""
+    trace = chains([[1.0, 2.0, 4.0, 1.0, 1.0, 2.0, 4.0]] * 3)
+    (finding,) = layers(trace).findings
+    assert finding.severity == "warning"
+    assert finding.summary == (
+        "the delays of 3 calls fall back to the start at retry 4: a retry loop inside another"
+    )
+
+
+def test_draws_that_fall_anywhere_are_no_pattern() -> None:
+    """Full jitter falls back at random retries, which is not a loop in a loop."""
+    for seed in range(30):
+        trace = probe(delays.full_jitter(), seed=seed, attempts=8)
+        assert layers(trace).verdict == "ok", seed
+
+
+def test_too_little_without_a_counter() -> None:
+    """Without the SDK's counter two calls are too few, and the judgement says what it takes."""
+    judgement = layers(chains([[1.0, 2.0, 4.0, 1.0]] * 2))
+    assert judgement.verdict == "n/a"
+    assert judgement.missing.startswith("the SDK sends no retry counter")
+    assert layers(trace_of(refusal())).missing == "nothing was retried: it takes one call that was"
