@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_ratelimit._accepted import Accepted, accepting
-from pytest_ratelimit._marker import merge
-
 if TYPE_CHECKING:
     from fake_provider import FakeProvider
+    from pytest_ratelimit._accepted import Accepted
 
 NAME = "fake_provider"
 
@@ -36,6 +34,8 @@ def provider_for(item: pytest.Item) -> Iterator[FakeProvider]:
         pytest.fail.Exception: An argument of the marker is wrong; the message names it, its value
             and what is allowed, and where the test is.
     """
+    from pytest_ratelimit._accepted import accepting
+
     provider, accepts = _read_markers(item)
     with accepting(accepts), provider:
         yield provider
@@ -44,6 +44,8 @@ def provider_for(item: pytest.Item) -> Iterator[FakeProvider]:
 def _read_markers(item: pytest.Item) -> tuple[FakeProvider, Accepted]:
     """Return what a test's markers describe, or fail the test at its own line."""
     from fake_provider import FakeProvider
+    from pytest_ratelimit._accepted import Accepted
+    from pytest_ratelimit._marker import merge
 
     try:
         settings = merge((mark.args, mark.kwargs) for mark in item.iter_markers("ratelimit"))

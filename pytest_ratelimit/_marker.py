@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SIGNATURE = "ratelimit(*limits, tokens_per_minute=None, requests_per_minute=None, window=60.0, ...)"
 # Keywords of the marker that speak to the judge and not to the provider.
 JUDGE = ("alpha", "ignore")
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker (https://docs.pytest.org/en/stable/reference/reference.html#hooks)."""
-    from pytest_ratelimit._marker import SIGNATURE
-
     config.addinivalue_line(
-        "markers", f"{SIGNATURE}: the limits that fake_provider enforces, and how it answers"
+        "markers",
+        "ratelimit(*limits, tokens_per_minute=None, requests_per_minute=None, window=60.0, ...): "
+        "the limits that fake_provider enforces, and how it answers",
     )
 
 

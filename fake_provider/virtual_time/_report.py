@@ -28,12 +28,15 @@ def who_waits(scheduler: "Dispatcher") -> str:
         for one in sorted(scheduler.participants.values(), key=lambda one: one.index)
         if one.state is not states.DONE
     ]
-    tasks = [f"  task {task.get_name()!r} waits, {_where_task(task)}" for task in _tasks(scheduler)]
+    tasks = [
+        f"  task {name!r} waits, {_where_task(coroutine)}"
+        for name, coroutine in (*_asyncio_tasks(scheduler), *_trio_tasks())
+    ]
     return "\n".join([*_cut(threads), *_cut(tasks)])
 
 
 def where(frame: FrameType | None) -> str:
-    """The innermost line that is not our own, outside the standard library where there is one."""
+    """The innermost line that the user wrote, if there is one; never a line of our own."""
     candidates: list[tuple[CodeType, int]] = []
     while frame is not None:
         candidates.append((frame.f_code, frame.f_lineno))
@@ -47,23 +50,29 @@ def _state(one: states.Participant) -> str:
     return f"waits for {one.doing}" if one.doing else "runs"
 
 
-def _tasks(scheduler: "Dispatcher") -> Iterator[Any]:
+def _asyncio_tasks(scheduler: "Dispatcher") -> Iterator[tuple[str, Any]]:
+    """Every task of every known loop, with its coroutine, in the order in which they were made."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None:
         for loop in scheduler.loops:
             if not loop.is_closed():
-                yield from sorted(asyncio.all_tasks(loop), key=_age)
+                # A set has no order, but the names of tasks are numbered.
+                tasks = {task.get_name(): task.get_coro() for task in asyncio.all_tasks(loop)}
+                yield from sorted(tasks.items(), key=lambda item: (len(item[0]), item[0]))
 
 
-def _age(task: Any) -> tuple[int, str]:
-    """Tasks are named in the order they were made; a set has none."""
-    name = task.get_name()
-    return (len(name), name)
+def _trio_tasks() -> Iterator[tuple[str, Any]]:
+    """Every task of the user in the run of trio in this thread, with its coroutine."""
+    core = sys.modules.get("trio._core._run")
+    runner = None if core is None else getattr(core.GLOBAL_RUN_CONTEXT, "runner", None)
+    if runner is not None:
+        for task in sorted(runner.tasks, key=lambda task: task._counter):
+            if task.parent_nursery is not None and not task.name.startswith("<"):
+                yield task.name, task.coro
 
 
-def _where_task(task: Any) -> str:
+def _where_task(awaited: Any) -> str:
     candidates: list[tuple[CodeType, int]] = []
-    awaited = task.get_coro()
     while awaited is not None:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
         if frame is None:
@@ -74,20 +83,20 @@ def _where_task(task: Any) -> str:
 
 
 def _innermost(candidates: list[tuple[CodeType, int]]) -> str:
-    """The first of some places, innermost first, that belongs to the code under test."""
-    theirs = [place for place in candidates if not place[0].co_filename.startswith(_OURS)]
-    outside = [place for place in theirs if not _is_standard_library(place[0].co_filename)]
-    if not theirs:
+    """The first of some places, innermost first, that is nearest to what a user wrote."""
+    foreign = [place for place in candidates if not place[0].co_filename.startswith(_OURS)]
+    if not foreign:
         return "at an unknown line"
-    code, line = (outside or theirs)[0]
+    code, line = min(foreign, key=lambda place: _distance(place[0].co_filename))
     text = linecache.getline(code.co_filename, line).strip()
     return f"at {code.co_filename}:{line} in {code.co_name}" + (f": {text}" if text else "")
 
 
-def _is_standard_library(filename: str) -> bool:
+def _distance(filename: str) -> int:
+    """How far code is from what a user wrote: 0, 1 for installed packages, 2 for Python itself."""
     if any(folder in filename for folder in _SITE_PACKAGES):
-        return False
-    return filename.startswith((_STANDARD_LIBRARY, "<"))
+        return 1
+    return 2 if filename.startswith((_STANDARD_LIBRARY, "<")) else 0
 
 
 def _cut(lines: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # All loops of trio wait for one key: a wake-up does not tell which of them it is for.
 _KEY = "trio"
+LONG_S = 86_400.0  # trio's own wait when nothing is scheduled, in seconds
 
 
 def meet(scheduler: "Scheduler", _trio: Any) -> None:
@@ -67,31 +69,40 @@ def _virtual_get_events(original: Any, core: Any) -> Any:
         events = original(self, 0)
         if events:
             return events
-        if timeout <= 0:
-            scheduler.busy_wait.count(_busy.EMPTY_SELECT_READS)
-            scheduler.let_others_run(me)
-            return original(self, 0)
+        runner = getattr(core.GLOBAL_RUN_CONTEXT, "runner", None)  # none in a guest's thread
         try:
-            return _wait(scheduler, me, self, timeout, original)
+            if timeout <= 0:
+                scheduler.busy_wait.count(_busy.EMPTY_SELECT_READS)
+                scheduler.let_others_run(me)
+                return original(self, 0)
+            return _wait(scheduler, me, self, _end_of(timeout, runner), original)
         except (RunStopped, VirtualTimeError) as stop:
-            if not _deliver(core.GLOBAL_RUN_CONTEXT.runner.main_task, stop):
+            if runner is None or not _deliver(runner.main_task, stop):
                 raise
             return original(self, 0)
 
     return get_events
 
 
+def _end_of(timeout: float, runner: Any) -> float | None:
+    """A timeout, or None where trio waits for a day because nothing is scheduled."""
+    if timeout < LONG_S or runner is None or runner.deadlines.next_deadline() < math.inf:
+        return timeout
+    return None
+
+
 def _wait(
-    scheduler: "Scheduler", me: "Participant", manager: Any, timeout: float, original: Any
+    scheduler: "Scheduler", me: "Participant", manager: Any, timeout: float | None, original: Any
 ) -> Any:
-    deadline_ns = scheduler.now_ns + wait_ns(timeout)
+    deadline_ns = None if timeout is None else scheduler.now_ns + wait_ns(timeout)
     # One descriptor is the loop's own, and whoever writes to it wakes the loop as well.
     outside = len(getattr(manager, "_registered", ())) > 1 and hasattr(manager, "_epoll")
     descriptors = [(manager._epoll.fileno(), READ)] if outside else []
     while True:
         outcome = scheduler.block(me, _KEY, deadline_ns, "events of trio", descriptors=descriptors)
         if outcome is states.CLOSED:
-            return original(manager, scheduler.seconds_until(deadline_ns))
+            left = scheduler.seconds_until(deadline_ns)
+            return original(manager, LONG_S if left is None else left)
         events = original(manager, 0)
         if events or outcome is states.TIMEOUT:
             return events

@@ -42,7 +42,7 @@ def test_attempts_of_stacked_layers_are_left_to_their_own_code() -> None:
 
 
 def test_declared_bounds_on_waits() -> None:
-    """A single wait or a total above its declared bound is an error; none is declared by default."""
+    """A single wait or a total above its declared bound is an error; by default none is."""
     trace = chains([[5.0, 90.0]])
     assert bounds(trace).verdict == "ok"
     (single,) = bounds(trace, max_wait_s=60.0).findings

@@ -49,7 +49,7 @@ def test_a_deadline_is_known_to_the_second(form: str) -> None:
 
 @pytest.mark.parametrize("hint", [0.0, -1.0, float("nan"), None])
 def test_a_hint_that_asks_for_nothing_cannot_be_ignored(hint: float | None) -> None:
-    """After a hint of zero, a negative or unreadable one, or none, a retry in 0.4 s is not early."""
+    """After a hint of zero, below it, unreadable or none, a retry in 0.4 s is not early."""
     assert respected(one_retry(0.4, hint=hint)).verdict == "n/a"
 
 
