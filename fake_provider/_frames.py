@@ -36,6 +36,15 @@ _RETRY_LIBRARIES = ("backoff", "httpx_retries", "retry", "retrying", "stamina", 
 _DEPTH = 120
 
 
+class _Role(enum.Enum):
+    """What the package of a frame's code makes of the frame."""
+
+    CARRIER = enum.auto()
+    ROOT = enum.auto()
+    RETRY_LOOP = enum.auto()
+    USER = enum.auto()
+
+
 class Relation(enum.Enum):
     """How an attempt stands to the caller's last one, which failed."""
 
@@ -65,16 +74,16 @@ class Stack:
         """Return the caller's stack, followed by those of the parents that wait for it."""
         frames: list[FrameType] = []
         frame: FrameType | None = sys._getframe(1)
-        depth = 0
-        while frame is not None and depth < _DEPTH:
-            package = _package(frame)
-            if package in _ROOTS:
+        for _ in range(_DEPTH):
+            if frame is None:
                 break
-            if package not in _CARRIERS:
+            role = _role(frame)
+            if role is _Role.ROOT:
+                break
+            if role is not _Role.CARRIER:
                 frames.append(frame)
             frame = frame.f_back
-            depth += 1
-        frames.extend(f for f in waiting if _package(f) not in _CARRIERS + _ROOTS)
+        frames.extend(f for f in waiting if _role(f) in (_Role.USER, _Role.RETRY_LOOP))
         return cls(frames)
 
     @property
@@ -96,7 +105,7 @@ class Stack:
             now = live.get(id(frame))
             if now is None:
                 continue
-            if _package(frame) in _RETRY_LIBRARIES:
+            if _role(frame) is _Role.RETRY_LOOP:
                 return Relation.RETRY, frame
             if then == 0 and now == 0:
                 return Relation.LOOP, frame
@@ -107,10 +116,25 @@ class Stack:
         return Relation.NEW, None
 
 
-def _package(frame: FrameType) -> str:
-    """Return the top-level package that a frame's code belongs to."""
-    name: str = frame.f_globals.get("__name__") or ""
-    return name.partition(".")[0]
+_roles: dict[str, _Role] = {}
+
+
+def _role(frame: FrameType) -> _Role:
+    """Return the role of a frame, by the module that its code belongs to."""
+    module: str = frame.f_globals.get("__name__") or ""
+    role = _roles.get(module)
+    if role is None:
+        package = module.partition(".")[0]
+        role = _Role.USER
+        for packages, known in (
+            (_CARRIERS, _Role.CARRIER),
+            (_ROOTS, _Role.ROOT),
+            (_RETRY_LIBRARIES, _Role.RETRY_LOOP),
+        ):
+            if package in packages:
+                role = known
+        _roles[module] = role
+    return role
 
 
 def _same_work(then: FrameType, now: FrameType) -> bool:

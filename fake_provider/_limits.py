@@ -14,14 +14,22 @@ MINUTE_S = 60.0
 DAY_S = 86_400.0
 TOKEN_KINDS = ("tokens", "input_tokens", "output_tokens")
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
+# Far above any provider's limit, and low enough for sums of a window to stay in 64 bits.
+MOST = 10**15
 
 
-def whole_number(name: str, value: object, *, at_least: int = 1) -> int:
+def whole_number(name: str, value: object, *, at_least: int = 1, at_most: int = MOST) -> int:
     """Return `value` as an int, or raise the one error that names what is allowed."""
     allowed = f"{name} must be a whole number, at least {at_least:,}"
+    if at_most != MOST:
+        allowed = f"{name} must be a whole number, at most {at_most:,}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{allowed}, got {value!r}")
-    if not math.isfinite(value) or value != int(value) or value < at_least:
+    if not at_least <= value <= at_most:  # also where the value is not a number
+        if MOST < value < math.inf:
+            allowed = f"{name} must be a whole number, at most {MOST:,}"
+        raise ValueError(f"{allowed}, got {value!r}")
+    if value != int(value):
         raise ValueError(f"{allowed}, got {value!r}")
     return int(value)
 
@@ -44,8 +52,7 @@ def real_number(
         allowed = f"{name} must be a number of {unit}, at least {low:g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{allowed}, got {value!r}")
-    outside = not math.isfinite(value) or value < low or value > high
-    if outside or (above is not None and value <= above):
+    if not max(low, -MOST) <= value <= min(high, MOST) or (above is not None and value <= above):
         raise ValueError(f"{allowed}, got {value!r}")
     return float(value)
 
@@ -129,7 +136,7 @@ def _limit(
         window=DAY_S if per == DAY_S else window,
         algorithm="token-bucket" if bucket else "sliding-window",
         burst=None if burst is None else whole_number("burst", burst),
-        floor=None if floor is None else _floor(floor),
+        floor=None if floor is None else whole_number("floor", floor, at_least=-MOST, at_most=0),
         charge_rejected=charge_rejected,
     )
     if limit.capacity < 1:
@@ -138,13 +145,6 @@ def _limit(
             f"{limit.unit}: raise {name} or the window"
         )
     return limit
-
-
-def _floor(value: object) -> int:
-    """Return `floor` as an int of 0 or below, or raise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value > 0:
-        raise ValueError(f"floor must be a whole number, at most 0, got {value!r}")
-    return value
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -229,9 +229,17 @@ class Limits:
 
     @classmethod
     def of(cls, limits: Iterable[Limit]) -> Limits:
-        """Return the set that holds `limits`, in their order."""
+        """Return the set that holds `limits`, in their order.
+
+        Raises:
+            TypeError: One of them is not a Limit.
+        """
+        limits = tuple(limits)
+        for limit in limits:
+            if not isinstance(limit, Limit):
+                raise TypeError(f"limits must be Limit(...) values, got {limit!r}")
         made = cls()
-        object.__setattr__(made, "limits", tuple(limits))
+        object.__setattr__(made, "limits", limits)
         return made
 
     @classmethod
@@ -243,7 +251,7 @@ class Limits:
         """
         from fake_provider._presets import PRESETS
 
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(sorted(PRESETS))}, got {name!r}")
         return cls.of(PRESETS[name])
 
@@ -279,8 +287,9 @@ def _burst_owner(
     rates = [(kind, per) for kind, per, _ in stated if kind != "concurrent"]
     owners = [rate for rate in rates if rate[0] in TOKEN_KINDS] or rates
     if len(owners) != 1:
+        value = burst if burst is not None else floor
+        remedy = "give each limit a Limits(...) value of its own" if owners else "state one"
         raise ValueError(
-            f"{given[0]} belongs to one limit, and {len(owners)} are stated: "
-            "give each limit a Limits(...) value of its own"
+            f"{given[0]}={value!r} belongs to one limit, and {len(owners)} are stated: {remedy}"
         )
     return owners[0]

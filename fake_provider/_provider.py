@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
@@ -149,7 +148,6 @@ class FakeProvider:
         else:
             self.clock = RealClock()
         self._virtual = clock == "virtual"
-        self._lock = threading.Lock()
         self._open = ExitStack()
         self._scripts: list[Script] = []
         self._lineage = Lineage()
@@ -180,18 +178,17 @@ class FakeProvider:
         """Every attempt so far; a frozen value that later attempts do not change."""
         if self._closed is not None:
             return self._closed
-        with self._lock:
-            return Trace(
-                attempts=self._stages.recorder.attempts(),
-                limits=self.limits,
-                clock="virtual" if self._virtual else "real",
-                resolution=VIRTUAL_RESOLUTION_S if self._virtual else REAL_RESOLUTION_S,
-                ended_at=self.clock.now_ns / NS,
-                started_at=self._started_at,
-                seed=self._model.seed,
-                stopped=self._stopped,
-                elsewhere=tuple(dict.fromkeys(self._elsewhere)),
-            )
+        return Trace(
+            attempts=self._stages.attempts(),
+            limits=self.limits,
+            clock="virtual" if self._virtual else "real",
+            resolution=VIRTUAL_RESOLUTION_S if self._virtual else REAL_RESOLUTION_S,
+            ended_at=self.clock.now_ns / NS,
+            started_at=self._started_at,
+            seed=self._model.seed,
+            stopped=self._stopped,
+            elsewhere=tuple(dict.fromkeys(self._elsewhere)),
+        )
 
     def script(self, source: Script | Iterable[Fault | None]) -> None:
         """Answer by a script before the limits are asked; several scripts are asked in order.
@@ -207,9 +204,8 @@ class FakeProvider:
 
     def reset(self) -> None:
         """Forget every attempt, every charge and every script; the clock goes on."""
-        with self._lock:
-            self._start_over()
-            self._scripts.clear()
+        self._scripts.clear()
+        self._start_over()
 
     def _start_over(self) -> None:
         """Begin an empty trace, with limits untouched and random numbers at their start."""
@@ -296,19 +292,18 @@ class FakeProvider:
         dialect = self._dialect_of(request.host, request.path)
         if dialect is None:
             raise self.refuse(request.host, "httpx")
-        owner = self._stages.callers.owner()  # outside the lock: it may let other threads run
-        with self._lock:
-            try:
-                return self._stages.begin(request, dialect, owner)
-            except AttemptLimit as stop:
-                self._stopped = str(stop)
-                if isinstance(self.clock, VirtualClock):
-                    self.clock.interrupt(stop)
-                raise
-            except Exception as error:
-                raise ProviderError(
-                    f"the fake provider could not answer {request.method} {request.path}: {error}"
-                ) from error
+        owner = self._stages.callers.owner()
+        try:
+            return self._stages.begin(request, dialect, owner)
+        except AttemptLimit as stop:
+            self._stopped = str(stop)
+            if isinstance(self.clock, VirtualClock):
+                self.clock.interrupt(stop)
+            raise
+        except Exception as error:
+            raise ProviderError(
+                f"the fake provider could not answer {request.method} {request.path}: {error}"
+            ) from error
 
     # ------------------------------------------------------------------ helpers
 

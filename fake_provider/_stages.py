@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from fake_provider._attempt import Attempt
 from fake_provider._callers import Callers
 from fake_provider._calls import Calls
 from fake_provider._errors import AttemptLimit
@@ -80,7 +82,8 @@ class Stages:
         now_ns: Callable[[], int],
         wall_start_ns: int,
     ) -> None:
-        self.recorder = Recorder()
+        self._lock = threading.Lock()
+        self._recorder = Recorder()
         self.callers = Callers(lineage)
         self.calls = Calls(lineage)
         self._model = model
@@ -103,6 +106,16 @@ class Stages:
         Raises:
             AttemptLimit: Its call has made more attempts than any policy would.
         """
+        with self._lock:
+            return self._begin(request, dialect, owner)
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return every attempt as far as it has come."""
+        with self._lock:
+            return self._recorder.attempts()
+
+    def _begin(self, request: Request, dialect: Dialect, owner: Scope) -> Exchange:
+        """Parse, place, decide, answer."""
         now_ns = self._now_ns()
         wall_ns = self._wall_start_ns + round(self._model.hint.skew_s * NS) + now_ns
         try:
@@ -140,7 +153,7 @@ class Stages:
             dialect=dialect.name,
             arrived_ns=now_ns,
         )
-        self.recorder.records.append(record)
+        self._recorder.records.append(record)
         if place.attempt > MAX_ATTEMPTS:
             record.status, record.reason, record.ended_ns = 429, "stopped", now_ns
             raise AttemptLimit(
@@ -158,7 +171,7 @@ class Stages:
         self._bodies[digest] = nth + 1
         arrival = Arrival(
             at=record.arrived_ns / NS,
-            number=len(self.recorder.records) - 1,
+            number=len(self._recorder.records) - 1,
             nth=nth,
             caller=record.caller,
             attempt=record.place.attempt,
@@ -204,7 +217,7 @@ class Stages:
 
     def _hint_for(self, decision: Decision) -> Hint:
         """Return the hint of a refusal; where no wait can be known there is none to give."""
-        if not decision.wait_ns:
+        if not decision.wait_ns or decision.violated[0].kind == "concurrent":
             return Hint("none", 0.0)
         style = self._model.hint
         return Hint(style.form, decision.wait_ns / NS + style.pad_s)
@@ -266,10 +279,11 @@ class Stages:
         record = exchange.record
         if record is None:
             return
-        if record.room is not None and record.status == 200:
-            self._ledger.release(record.key, record.model_class)
         failed = record.status != 200 or record.cancelled_ns is not None
-        self.calls.ended(record.place.call, failed=failed, now_ns=self._now_ns())
+        with self._lock:
+            if record.room is not None and record.status == 200:
+                self._ledger.release(record.key, record.model_class)
+            self.calls.ended(record.place.call, failed=failed, now_ns=self._now_ns())
 
     def _key_id(self, key: str) -> str:
         """Return eight hex digits that stand for an API key."""

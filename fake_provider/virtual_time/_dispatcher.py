@@ -60,9 +60,7 @@ class Dispatcher:
         self.holder: Participant | None = None
         self._last_holder: Participant | None = None
         self.participants: dict[int, Participant] = {}
-        self.by_thread: weakref.WeakKeyDictionary[threading.Thread, Participant] = (
-            weakref.WeakKeyDictionary()
-        )
+        self.ended: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._next_index = 0
         self.exempt: set[int] = set()  # threads that live in real time
         self.loops: dict[asyncio.AbstractEventLoop, Any] = {}  # each with its selector
@@ -90,8 +88,6 @@ class Dispatcher:
         """A participant that has yet to run."""
         one = Participant(self._next_index, name, thread)
         self._next_index += 1
-        if thread is not None:
-            self.by_thread[thread] = one
         return one
 
     def set_now(self, now_ns: int) -> None:

@@ -84,7 +84,7 @@ def _run(scheduler: "Scheduler", me: Participant, function: Any, args: Any, kwar
 
 
 def finish(scheduler: "Scheduler", me: Participant) -> None:
-    """A participant's thread ends: those who join it go on, and so does the baton."""
+    """A participant's thread ends, and passes the baton on."""
     me.inside = True
     try:
         scheduler.enter()
@@ -94,7 +94,6 @@ def finish(scheduler: "Scheduler", me: Participant) -> None:
         me.state = states.DONE
         if scheduler.closed:
             return
-        scheduler.room.wake(me, count=len(scheduler.participants) + 1)
         if scheduler.holder is me:
             scheduler.holder = None
         if scheduler.holder is None:
@@ -107,15 +106,14 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
     """``Thread.join``: the lock that the original waits for is released in C, without a hook."""
     me = _current.participant(adopt=False)
     scheduler = _current.scheduler
-    joined = scheduler.by_thread.get(self) if scheduler is not None else None
-    if scheduler is None or me is None or joined is None or joined is me:
-        _real.join_thread(self, timeout)
+    if scheduler is None or me is None or self is me.thread or not _real.is_thread_alive(self):
+        _real.join_thread(self, timeout)  # the original also judges misuse
         return
-    outcome = states.GOT
-    if not _has_ended(joined):
+    ended, outcome = scheduler.ended, states.GOT
+    if self not in ended:
         deadline_ns = None if timeout is None else scheduler.now_ns + wait_ns(max(0, timeout))
         doing = f"the end of thread {self.name!r}"
-        outcome = scheduler.wait(me, joined, lambda: _has_ended(joined), deadline_ns, doing)
+        outcome = scheduler.wait(me, self, lambda: self in ended, deadline_ns, doing)
     if outcome is states.CLOSED:
         _real.join_thread(self, scheduler.seconds_until(deadline_ns))
     elif outcome is states.GOT:
@@ -126,15 +124,23 @@ def is_alive(self: threading.Thread) -> bool:
     """``Thread.is_alive``: False from the virtual instant on at which the thread ended."""
     me = _current.participant(adopt=False)
     scheduler = _current.scheduler
-    if scheduler is not None and me is not None:
-        one = scheduler.by_thread.get(self)
-        if one is not None and one is not me and one.state is states.DONE:
-            _settle(me, self)
+    if scheduler is not None and me is not None and self in scheduler.ended:
+        _settle(me, self)
     return _real.is_thread_alive(self)
 
 
-def _has_ended(one: Participant) -> bool:
-    return one.state is states.DONE or one.state is states.RELEASED
+def delete(self: threading.Thread) -> None:
+    """``Thread._delete``, the last Python code of a thread: those who join it can go on."""
+    _real_delete(self)
+    scheduler = _current.scheduler
+    if scheduler is None:
+        return
+    scheduler.ended.add(self)
+    scheduler.wake(self, count=len(scheduler.participants) + 1)
+    me = scheduler.participants.get(_real.get_ident())
+    # One that was started under the clock ends in `_run`.
+    if me is not None and me.adopted and not me.inside:
+        finish(scheduler, me)
 
 
 def _settle(me: Participant, thread: threading.Thread) -> None:
@@ -144,19 +150,6 @@ def _settle(me: Participant, thread: threading.Thread) -> None:
         _real.join_thread(thread)
     finally:
         me.inside = False
-
-
-def delete(self: threading.Thread) -> None:
-    """``Thread._delete``, the last Python code of a thread: an adopted one must not keep the baton.
-
-    A thread that was started under the clock ends in ``_run``.
-    """
-    _real_delete(self)
-    scheduler = _current.scheduler
-    if scheduler is not None:
-        me = scheduler.participants.get(_real.get_ident())
-        if me is not None and me.adopted and not me.inside:
-            finish(scheduler, me)
 
 
 STARTERS: dict[str, Any] = {

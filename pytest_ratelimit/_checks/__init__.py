@@ -74,12 +74,14 @@ def judge(trace: Trace, policy: Policy = _DEFAULT) -> dict[str, Judgement]:
     hints = measure_hints(digest)
     stacks = measure_stacks(digest)
     drain_s = wave_drain_s(digest, next(iter(waves.harmful), None))
+    seeds = judge_seeds(digest)
+    shared = bool(seeds.findings)
     unguided = hints.indices | waves.collided
     judged = {
-        "RL101": judge_synchronization(digest, waves),
-        "RL102": judge_jitter(digest, jitter, waves.collided, drain_s),
+        "RL101": judge_synchronization(digest, waves, shared=shared),
+        "RL102": judge_jitter(digest, jitter, waves.collided, drain_s, shared=shared),
         "RL103": judge_hints(hints),
-        "RL104": judge_seeds(digest),
+        "RL104": seeds,
         "RL105": judge_windows(digest),
         "RL106": judge_growth(digest, jittered=not jitter.rejected),
         "RL107": judge_delays(digest),

@@ -55,7 +55,9 @@ def _storm_finding(digest: Digest, calls: list[Call]) -> Finding | None:
         ),
         cause="each call retries by itself, and nothing bounds what they ask for together.",
         remedy=f"share a retry budget of {100 * _RETRY_RATIO:g} % between the callers: about "
-        f"{many(allowed, 'retry')} for these {many(len(calls), 'call')}.",
+        f"{many(allowed, 'retry')} for these {many(len(calls), 'call')}."
+        if len({call.caller for call in calls}) > 1
+        else f"stop=stop_after_attempt({int(bound)})",
         attempts=tuple(sorted(retry.index for retry in retries)),
     )
 

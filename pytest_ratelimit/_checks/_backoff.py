@@ -196,7 +196,7 @@ def judge_delays(digest: Digest) -> Judgement:
             evidence=(
                 (
                     f"{again:,} of them were refused again; {many(len(calls), 'call')} did so, "
-                    f"up to {max(calls.values()):,} times each."
+                    f"up to {max(calls.values()):,} times."
                 ),
                 f"Delays spread over {seconds(_HOTTEST_S)} would do that with {odds(log_p)}.",
             ),

@@ -107,6 +107,7 @@ def _overrun_finding(overrun: _Overrun, *, severe: bool) -> Finding:
     refused = [a for a in attempts if a.refused]
     retries = sum(a.is_retry for a in attempts)
     excess = overrun.demand - overrun.allowed
+    span = f"in {seconds(last - first)}" if last > first else "at one instant"
     if limit.algorithm == "token-bucket":
         rule = (
             f"Its bucket admits {amount(limit.capacity)} at once and {amount(limit.rate)} a "
@@ -116,6 +117,7 @@ def _overrun_finding(overrun: _Overrun, *, severe: bool) -> Finding:
         remedy += f" and {amount(limit.capacity)} at once between all callers."
     else:
         rule = f"It admits {amount(limit.capacity)} in any {seconds(limit.window)}."
+        span = f"within {seconds(limit.window)}"
         # Burst and refill of a bucket both fall into one window: together they must fit.
         half = limit.capacity / 2
         remedy = (
@@ -126,8 +128,8 @@ def _overrun_finding(overrun: _Overrun, *, severe: bool) -> Finding:
     return Finding(
         code="RL201",
         severity="error" if severe else "warning",
-        summary=f"{amount(overrun.demand)} {limit.unit} demanded in "
-        f"{seconds(max(last - first, 0.0))}, {amount(excess)} more than {limit.name} admits",
+        summary=f"{amount(overrun.demand)} {limit.unit} demanded {span}, {amount(excess)} more "
+        f"than {limit.name} admits",
         evidence=(
             (
                 f"From {instant(first)} to {instant(last)}: {many(len(attempts), 'attempt')}, "
@@ -207,18 +209,19 @@ def judge_cold_start(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
         return Judgement.of()
     again = bool(unguided & {a.index for a in digest.trace.refused})
     limit, attempts = worst.limit, worst.attempts
+    what = f" of {amount(worst.demand)} tokens" if limit.unit == "tokens" else ""
     each = worst.demand / len(attempts)
     fits = max(1, int(worst.allowed // each)) if each else len(attempts)
     return Judgement.of(
         Finding(
             code="RL202",
             severity="error" if again or digest.policy.states_budget else "warning",
-            summary=f"{many(len(attempts), 'call')} of {amount(worst.demand)} {limit.unit} "
-            f"started together, and {limit.name} admits {amount(worst.allowed)}",
+            summary=f"{many(len(attempts), 'call')}{what} started together, and {limit.name} "
+            f"admits {amount(worst.allowed)}",
             evidence=(
                 (
                     f"They arrived within {seconds(_WAVE_S)} from "
-                    f"{instant(attempts[0].arrived_at)} on, after an idle time; "
+                    f"{instant(attempts[0].arrived_at)} on; "
                     f"{sum(a.refused for a in attempts):,} of them were refused."
                 ),
             ),

@@ -96,7 +96,12 @@ def measure_jitter(digest: Digest) -> JitterEvidence:
 
 
 def judge_jitter(
-    digest: Digest, evidence: JitterEvidence, collided: AbstractSet[int], drain_s: float
+    digest: Digest,
+    evidence: JitterEvidence,
+    collided: AbstractSet[int],
+    drain_s: float,
+    *,
+    shared: bool,
 ) -> Judgement:
     """Return the judgement on RL102.
 
@@ -105,6 +110,7 @@ def judge_jitter(
         evidence: What `measure_jitter` found.
         collided: Indices of the attempts that came back together and were refused again.
         drain_s: Seconds that the limit needs to admit those that came back together, or 0.
+        shared: True if some callers were found to draw the same delays.
     """
     if evidence.missing:
         return Judgement.unjudged(evidence.missing)
@@ -114,7 +120,7 @@ def judge_jitter(
     failed = evidence.failed or (worst,)
     members = [retry for group in failed for retry in group.retries]
     harm = any(retry.attempt.index in collided for retry in members)
-    explanation = explain(digest, worst.key[1], spread_s=max(drain_s, worst.needed_s))
+    explanation = explain(digest, worst.key[1], worst.median_s, drain_s, shared=shared)
     lines = [
         _confidence_line(digest, worst, evidence),
         *_other_groups(failed, worst),
@@ -160,17 +166,19 @@ def _measure_group(
     """Return the measure of one group; behind a hint both delay and excess must vary."""
     delays = [retry.delay for retry in retries]
     share = digest.share(key)
-    needed = digest.least_jitter(median(delays)) * share
-    cluster = _cluster(digest, delays, needed, landing)
-    if key[1] == "hint":
-        # One null hypothesis for values of different widths: their harmonic mean is exact to
-        # first order, and every one of them is at least min(...) of its own delay.
-        own = [max(1e-12, digest.least_jitter(delay) * share) for delay in delays]
-        harmonic = len(own) / sum(1 / jitter for jitter in own)
-        excess = _cluster(digest, [retry.excess for retry in retries], harmonic, landing)
-        better = min(cluster, excess, key=lambda c: c.log_p)
-        cluster = better._replace(log_p=min(0.0, better.log_p + math.log(2)))
-    return GroupJitter(key, retries, median(delays), needed, cluster)
+    middle = median(delays)
+    needed = digest.least_jitter(middle) * share
+    if key[1] != "hint":
+        return GroupJitter(key, retries, middle, needed, _cluster(digest, delays, needed, landing))
+    # Hints differ from call to call, and so does the jitter that each delay must carry: the mean
+    # of the chances to fall into a window is that of the harmonic mean of their widths.
+    own = [max(1e-12, digest.least_jitter(delay) * share) for delay in delays]
+    needed = len(own) / sum(1 / jitter for jitter in own)
+    excesses = [retry.excess for retry in retries]
+    tried = [_cluster(digest, values, needed, landing) for values in (delays, excesses)]
+    better = min(tried, key=lambda cluster: cluster.log_p)
+    corrected = better._replace(log_p=min(0.0, better.log_p + math.log(len(tried))))
+    return GroupJitter(key, retries, middle, needed, corrected)
 
 
 def _cluster(digest: Digest, values: list[float], jitter: float, landing: float) -> Cluster:

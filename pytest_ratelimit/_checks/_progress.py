@@ -26,6 +26,7 @@ def judge_losses(digest: Digest) -> Judgement:
     cured = [call for call in lost if not call.attempts[-1].terminal]
     reasons = Counter(_ending(call) for call in lost)
     kinds = names([f"{reason} ({number:,} x)" for reason, number in reasons.most_common()])
+    most = max(len(call.attempts) for call in lost)
     unretried = sum(len(call.attempts) == 1 for call in lost)
     return Judgement.of(
         Finding(
@@ -35,11 +36,11 @@ def judge_losses(digest: Digest) -> Judgement:
             evidence=(
                 f"The last answer was {kinds}.",
                 (
-                    f"{unretried:,} of them were not retried; the others made up to "
-                    f"{max(len(call.attempts) for call in lost):,} attempts."
+                    f"They made up to {most:,} attempts each; "
+                    f"{unretried:,} of them were not retried."
                 ),
             ),
-            cause="the calls gave up before the limit had room for them."
+            cause="the calls gave up before an attempt was served."
             if cured
             else "no wait could have cured these errors.",
             remedy="let them wait longer, start fewer at once, or handle the loss."

@@ -38,28 +38,34 @@ class Explanation(NamedTuple):
     remedy: str
 
 
-def explain(digest: Digest, path: Path, spread_s: float) -> Explanation:
+def explain(
+    digest: Digest, path: Path, delay_s: float, drain_s: float, *, shared: bool
+) -> Explanation:
     """Return why the delays on a path agree.
 
     Args:
         digest: The trace's digest.
         path: The path whose delays agree.
-        spread_s: Seconds over which the retries should be spread.
+        delay_s: Median of these delays, in seconds.
+        drain_s: Seconds that the limit needs to admit the retries, or 0.
+        shared: True if some callers were found to draw the same delays.
     """
     if path == "hint":
-        return _explain_hint(digest, spread_s)
+        return _explain_hint(digest, max(drain_s, 1.0, delay_s / 10))
     by_number = _own_delays(digest)
     tight = {number: delays for number, delays in by_number.items() if _tight(digest, delays)}
     middle = {number: median(delays) for number, delays in sorted(tight.items())}
     hinted = any(retry.path == "early" for retry in digest.certain)
-    backoff = _backoff(spread_s, max(middle.values(), default=0.0), hinted=hinted)
+    # Full jitter over twice the delay keeps its mean.
+    backoff = _backoff(max(drain_s, 2 * delay_s), hinted=hinted)
     if len(tight) == sum(len(delays) > 1 for delays in by_number.values()) and tight:
         return _explain_all(list(middle.values()), backoff)
     if tight:
         return _explain_some(middle, max(by_number), backoff)
-    if _repeats_itself(digest):
+    if shared:
         return Explanation("seed", "several callers draw the same random numbers.", _UNSEED)
-    return Explanation("narrow", "the jitter is too narrow for the delay.", backoff)
+    wider = backoff.replace("draw the delay at random", "widen the jitter")
+    return Explanation("narrow", "the jitter is too narrow for the delay.", wider)
 
 
 def layer_of(retries: Sequence[Retry]) -> Layer:
@@ -158,18 +164,9 @@ def _regular(values: list[float]) -> bool:
     return not body or max(body) - min(body) <= _TIGHT * abs(max(body))
 
 
-def _repeats_itself(digest: Digest) -> bool:
-    """Return True if some caller's first delays differ from call to call."""
-    firsts: dict[str, list[float]] = defaultdict(list)
-    for retry in digest.certain:
-        if retry.number == 1 and retry.path != "hint":
-            firsts[retry.attempt.caller].append(retry.delay)
-    return any(max(own) - min(own) > _TIGHT * median(own) for own in firsts.values())
-
-
-def _backoff(spread_s: float, delay_s: float, *, hinted: bool) -> str:
+def _backoff(spread_s: float, *, hinted: bool) -> str:
     """Return the remedy: full jitter wide enough for the limit, and for the delay chosen."""
-    multiplier = max(1.0, _round_up(max(spread_s, delay_s)))
+    multiplier = max(1.0, _round_up(spread_s))
     longest = max(_LONGEST_BACKOFF_S, 4 * multiplier)
     full = f"wait=wait_random_exponential(multiplier={multiplier:g}, max={longest:g})"
     if hinted:

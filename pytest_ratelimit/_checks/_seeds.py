@@ -148,14 +148,15 @@ def _finding(
 ) -> Finding:
     """Return the finding about all sets of callers that agree."""
     best = min(pairs, key=lambda pair: pair.log_p)
-    sets = _connected(pairs)
+    order = {caller: place for place, caller in enumerate(digest.trace.callers)}
+    sets = _connected(pairs, order)
     members = [r for callers in sets for c in callers for r in sequences[c].values()]
     harm = any(_met_again(digest, callers, sequences) for callers in sets)
     lines = [f"Callers {names(callers)} draw the same delays." for callers in sets[:5]]
     sample = [seconds(sequences[best.one][p].delay) for p in sorted(sequences[best.one])]
     lines.append(
-        f"{best.one} and {best.other} agree at {many(best.positions, 'retry')} of "
-        f"{names(sample)}; {odds(best.log_p)} under independent jitter."
+        f"{best.one} and {best.other} agree before {many(best.positions, 'retry')} "
+        f"({names(sample)}); {odds(best.log_p)} under independent jitter."
     )
     if not harm:
         lines.append("Latent: in this run none of them were refused together again.")
@@ -175,7 +176,7 @@ def _finding(
     )
 
 
-def _connected(pairs: Iterable[_Pair]) -> list[list[str]]:
+def _connected(pairs: Iterable[_Pair], order: dict[str, int]) -> list[list[str]]:
     """Return the sets of callers that agreeing pairs connect, the largest first."""
     parent: dict[str, str] = {}
 
@@ -189,7 +190,8 @@ def _connected(pairs: Iterable[_Pair]) -> list[list[str]]:
     sets: dict[str, list[str]] = defaultdict(list)
     for caller in parent:
         sets[root(caller)].append(caller)
-    return sorted((sorted(own) for own in sets.values()), key=lambda own: (-len(own), own))
+    ordered = [sorted(own, key=order.__getitem__) for own in sets.values()]
+    return sorted(ordered, key=lambda own: (-len(own), order[own[0]]))
 
 
 def _met_again(

@@ -25,20 +25,21 @@ if TYPE_CHECKING:
 _TOGETHER_S = 0.05
 
 
-def judge_synchronization(digest: Digest, waves: Waves) -> Judgement:
+def judge_synchronization(digest: Digest, waves: Waves, *, shared: bool) -> Judgement:
     """Return the judgement on RL101.
 
     Args:
         digest: The trace's digest.
         waves: What `measure_waves` found.
+        shared: True if some callers were found to draw the same delays.
     """
     if waves.missing:
         return Judgement.unjudged(waves.missing)
     if waves.harmful:
-        return Judgement.of(_wave_finding(digest, waves, waves.harmful[0]))
+        return Judgement.of(_wave_finding(digest, waves, waves.harmful[0], shared=shared))
     narrow = next(_narrow_herds(digest), None)
     return Judgement.of(
-        _wave_finding(digest, waves, waves.waves[0]) if waves.waves else None,
+        _wave_finding(digest, waves, waves.waves[0], shared=shared) if waves.waves else None,
         None if narrow is None else _narrow_finding(digest, narrow),
     )
 
@@ -69,10 +70,9 @@ def _binding(digest: Digest, retries: Sequence[Retry]) -> _Binding | None:
     return _Binding(limit, each, retries[0].attempt.room or 0.0)
 
 
-def _wave_finding(digest: Digest, waves: Waves, wave: Wave) -> Finding:
+def _wave_finding(digest: Digest, waves: Waves, wave: Wave, *, shared: bool) -> Finding:
     """Return the finding about the largest wave that did harm, or about the largest."""
-    spread = wave_drain_s(digest, wave)
-    explanation = _explain_wave(digest, wave, spread)
+    explanation = _explain_wave(digest, wave, shared=shared)
     lines = [
         _moment_line(wave),
         *_waves_line(waves),
@@ -176,12 +176,12 @@ def _limit_line(digest: Digest, wave: Wave) -> list[str]:
     ]
 
 
-def _explain_wave(digest: Digest, wave: Wave, spread: float) -> Explanation:
+def _explain_wave(digest: Digest, wave: Wave, *, shared: bool) -> Explanation:
     """Return why the wave came together, and what to do."""
     delays = [retry.delay for retry in wave.retries]
     path = Counter(retry.path for retry in wave.retries).most_common(1)[0][0]
-    least = max(spread, digest.policy.min_spread_s, 2 * median(delays))
-    explanation = explain(digest, path, least)
+    drain = wave_drain_s(digest, wave)
+    explanation = explain(digest, path, median(delays), drain, shared=shared)
     if wave.rule != "short":
         return explanation
     return explanation._replace(
@@ -266,7 +266,8 @@ def _narrow(digest: Digest, rounds: dict[int, list[Retry]]) -> _Herd | None:
 
 def _narrow_finding(digest: Digest, herd: _Herd) -> Finding:
     """Return the warning about jitter that is there and not enough for this limit."""
-    explanation = explain(digest, herd.retries[0].path, 2 * herd.needed_s)
+    first = herd.retries[0]
+    explanation = explain(digest, first.path, first.delay, 2 * herd.needed_s, shared=False)
     return Finding(
         code="RL101",
         severity="warning",
