@@ -30,11 +30,13 @@ class Cluster(NamedTuple):
         log_p: Logarithm of the bound on its probability, corrected for the sizes tried.
         size: How many values it holds.
         width: Width of the window that holds them, in the unit of the values.
+        at: The smallest of them.
     """
 
     log_p: float
     size: int
     width: float
+    at: float
 
 
 def median(values: Iterable[float]) -> float:
@@ -97,17 +99,17 @@ def tightest_cluster(
     """
     ordered = sorted(values)
     n = len(ordered)
-    best = Cluster(0.0, 0, math.inf)
+    best = Cluster(0.0, 0, math.inf, 0.0)
     if n < 2:
         return best
     sizes = _sizes(n)
     correction = math.log(len(sizes)) + math.log(n)
     for size in sizes:
-        width = min(ordered[i + size - 1] - ordered[i] for i in range(n - size + 1))
+        width, first = min((ordered[i + size - 1] - ordered[i], i) for i in range(n - size + 1))
         chance = max((width + rounding) / jitter, landing)
         log_p = correction + log_binomial_tail(n - 1, chance, size - 1)
         if log_p < best.log_p:
-            best = Cluster(log_p, size, width)
+            best = Cluster(log_p, size, width, ordered[first])
     return best
 
 

@@ -125,8 +125,6 @@ def _replay_budget(digest: Digest, calls: set[int]) -> _Overdraft:
 def judge_work(digest: Digest) -> Judgement:
     """Return the judgement on RL114: re-queued work; plain retries are RL113's business."""
     works = digest.works
-    if not works:
-        return Judgement.unjudged("nothing was asked for")
     requeued = [work for work in works if len(work) > 1]
     if not requeued:
         return Judgement.of()

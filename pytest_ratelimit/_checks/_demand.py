@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._digest import cost
@@ -118,31 +119,40 @@ def drain_s(limit: Limit, attempts: int, each: float, room: float) -> float:
     return (attempts - 1) // per_window * limit.window
 
 
-def waits_s(limit: Limit, history: Sequence[Attempt], refused: Attempt) -> float | None:
-    """Return how long a refused attempt's cost would have had to wait if nobody else came.
+class Charges:
+    """What one limit had charged at any time, read from the attempts of one key and model class.
 
     Args:
-        limit: The limit that refused it.
-        history: Earlier attempts on the same key and model class, in order of arrival.
-        refused: The refused attempt, whose `room` is known.
-
-    Returns:
-        Seconds from its arrival; None if it can never fit, or if nothing tells.
+        limit: The limit.
+        attempts: Attempts on the same key and model class, in order of arrival.
     """
-    each = cost(refused, limit)
-    if each > limit.capacity or refused.room is None:
-        return None
-    if limit.algorithm == "token-bucket":
-        return max(0.0, 1 - refused.room) * each / limit.rate
-    since = refused.arrived_at - limit.window
-    charges: deque[tuple[float, float]] = deque()
-    for attempt in reversed(history):
-        if attempt.arrived_at <= since:
-            break
-        charges.appendleft((attempt.arrived_at, cost(attempt, limit) * attempt.charged))
-    missing = sum(amount for _, amount in charges) + each - limit.capacity
-    for at, amount in charges:
-        missing -= amount
-        if missing <= 0:
-            return at + limit.window - refused.arrived_at
-    return None
+
+    def __init__(self, limit: Limit, attempts: Sequence[Attempt]) -> None:
+        self._limit = limit
+        self._times = [attempt.arrived_at for attempt in attempts]
+        self._indices = [attempt.index for attempt in attempts]
+        amounts = (cost(attempt, limit) * attempt.charged for attempt in attempts)
+        self._sums = list(accumulate(amounts, initial=0.0))
+
+    def waits_s(self, refused: Attempt) -> float | None:
+        """Return how long a refused attempt's cost would have had to wait if nobody else came.
+
+        Args:
+            refused: One of the attempts, refused by this limit.
+
+        Returns:
+            Seconds from its arrival; None if it can never fit, or if nothing tells.
+        """
+        limit, each = self._limit, cost(refused, self._limit)
+        if each > limit.capacity or refused.room is None:
+            return None
+        if limit.algorithm == "token-bucket":
+            return max(0.0, 1 - refused.room) * each / limit.rate
+        now = bisect_left(self._indices, refused.index)
+        oldest = bisect_right(self._times, refused.arrived_at - limit.window, hi=now)
+        missing = self._sums[now] - self._sums[oldest] + each - limit.capacity
+        # The first charge to leave with which enough has left.
+        last = bisect_left(self._sums, self._sums[oldest] + missing, lo=oldest + 1, hi=now + 1) - 1
+        if missing <= 0 or last >= now:
+            return None
+        return self._times[last] + limit.window - refused.arrived_at

@@ -189,12 +189,12 @@ class Digest:
         for call in self.trace.calls:
             begun_at = call.attempts[0].arrived_at
             waiting = failed[call.unit]
-            work = next((w for w in waiting if _over_by(w[-1], begun_at)), None)
-            if work is None:
-                work = []
+            oldest = next((i for i, w in enumerate(waiting) if _over_by(w[-1], begun_at)), None)
+            if oldest is None:
+                work: list[Call] = []
                 works.append(work)
             else:
-                waiting.remove(work)
+                work = waiting.pop(oldest)
             work.append(call)
             if not call.succeeded:
                 waiting.append(work)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ratelimit._checks._demand import waits_s
+from pytest_ratelimit._checks._demand import Charges
 from pytest_ratelimit._checks._digest import Retry, binding_hint
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._schedule import layer_of
@@ -17,6 +16,7 @@ from pytest_ratelimit._stats import median
 
 if TYPE_CHECKING:
     from fake_provider._attempt import Attempt
+    from fake_provider._limits import Limit
     from fake_provider._trace import Call
     from pytest_ratelimit._checks._digest import Digest, Path
 
@@ -174,11 +174,8 @@ def judge_windows(digest: Digest) -> Judgement:
     retried = any(retry.before.refused for retry in digest.retries)
     if not retried:
         return Judgement.unjudged("no refused attempt was retried: it takes one that was")
-    history: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
-    if any(binding_hint(call.attempts[0]) is None for call in given_up):
-        for attempt in digest.trace.attempts:
-            history[attempt.key, attempt.model_class].append(attempt)
-    inside = [found for call in given_up if (found := _inside(digest, call, history))]
+    ledger = _Ledger(digest)
+    inside = [found for call in given_up if (found := _inside(digest, call, ledger))]
     told = [found for found in inside if found.hinted]
     untold = [found for found in inside if not found.hinted]
     return Judgement.of(
@@ -191,9 +188,24 @@ def _terminal(call: Call) -> bool:
     return any(attempt.terminal for attempt in call.attempts)
 
 
-def _inside(
-    digest: Digest, call: Call, history: dict[tuple[str, str], list[Attempt]]
-) -> _Inside | None:
+class _Ledger:
+    """The charges of each limit, by key and model class, gathered when they are first asked for."""
+
+    def __init__(self, digest: Digest) -> None:
+        self._attempts = digest.trace.attempts
+        self._charges: dict[tuple[str, str, str], Charges] = {}
+
+    def waits_s(self, limit: Limit, refused: Attempt) -> float | None:
+        """Return how long a refused attempt would have had to wait."""
+        group = (refused.key, refused.model_class)
+        key = (*group, limit.name)
+        if key not in self._charges:
+            own = [a for a in self._attempts if (a.key, a.model_class) == group]
+            self._charges[key] = Charges(limit, own)
+        return self._charges[key].waits_s(refused)
+
+
+def _inside(digest: Digest, call: Call, ledger: _Ledger) -> _Inside | None:
     """Return the call if it gave up before its cost could have fitted."""
     first, last = call.attempts[0], call.attempts[-1]
     if any(a.room is not None and a.room >= 1 for a in call.attempts) or first.ended_at is None:
@@ -206,24 +218,11 @@ def _inside(
     limit = digest.limit_of(first)
     if limit is None:
         return None
-    own = history[first.key, first.model_class]
-    wait = waits_s(limit, own[: _place(own, first)], first)
+    wait = ledger.waits_s(limit, first)
     span = last.arrived_at - first.arrived_at
     if wait is None or span >= wait:
         return None
     return _Inside(call, wait, span, hinted=False)
-
-
-def _place(history: list[Attempt], attempt: Attempt) -> int:
-    """Return the position of an attempt in a history ordered by index."""
-    low, high = 0, len(history)
-    while low < high:
-        middle = (low + high) // 2
-        if history[middle].index < attempt.index:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def _inside_finding(inside: list[_Inside]) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._schedule import explain
+from pytest_ratelimit._checks._schedule import explain, lost_at_cap
 from pytest_ratelimit._checks._text import many, odds, seconds
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import (
@@ -49,6 +49,11 @@ class GroupJitter:
     needed_s: float
     cluster: Cluster
 
+    @property
+    def clustered_at(self) -> float:
+        """Where the clustered delays lie, in seconds; behind a hint the median delay."""
+        return self.median_s if self.key[1] == "hint" else self.cluster.at
+
 
 @dataclass(frozen=True, slots=True)
 class JitterEvidence:
@@ -82,8 +87,7 @@ def measure_jitter(digest: Digest) -> JitterEvidence:
         for key, retries in digest.groups.items()
         if _comparable(digest, retries)
     ]
-    least = min((_attainable(digest, group) for group in groups), default=0.0)
-    if not groups or least + math.log(len(groups)) > digest.log_alpha:
+    if combine([_attainable(digest, group) for group in groups]) > digest.log_alpha:
         return JitterEvidence(missing=_missing(digest))
     log_ps = [group.cluster.log_p for group in groups]
     correction = math.log(len(groups))
@@ -121,6 +125,9 @@ def judge_jitter(
     members = [retry for group in failed for retry in group.retries]
     harm = any(retry.attempt.index in collided for retry in members)
     explanation = explain(digest, worst.key[1], worst.median_s, drain_s, shared=shared)
+    at_top = worst.key[1] != "hint" and worst.cluster.at >= max(r.delay for r in worst.retries)
+    if explanation.kind == "narrow" and at_top:
+        explanation = lost_at_cap(worst.cluster.at, "some delays are cut to")
     lines = [
         _confidence_line(digest, worst, evidence),
         *_other_groups(failed, worst),
@@ -229,7 +236,7 @@ def _summary(group: GroupJitter) -> str:
     return (
         f"the delay before retry {number} hardly varies: {size:,} of "
         f"{many(len(group.retries), 'delay')} after {after} are {_how_close(group)} at "
-        f"{seconds(group.median_s)} ({many(callers, 'caller')})"
+        f"{seconds(group.clustered_at)} ({many(callers, 'caller')})"
     )
 
 
@@ -256,6 +263,6 @@ def _other_groups(failed: tuple[GroupJitter, ...], worst: GroupJitter) -> list[s
     others = [group for group in sorted(failed, key=lambda g: g.key) if group is not worst]
     return [
         f"Retry {group.key[0]}: {group.cluster.size:,} of {len(group.retries):,} delays "
-        f"{_how_close(group)} at {seconds(group.median_s)}."
+        f"{_how_close(group)} at {seconds(group.clustered_at)}."
         for group in others[:5]
     ]

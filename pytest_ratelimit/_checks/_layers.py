@@ -55,6 +55,8 @@ def measure_stacks(digest: Digest) -> list[Stack]:
     """Return the calls whose SDK counter went back to 0, the longest first: exact proof."""
     stacks = []
     for call in digest.trace.calls:
+        if call.inferred:
+            continue
         counters = [attempt.sdk_retry or 0 for attempt in call.attempts]
         rounds = counters.count(0)
         if rounds > 1 and max(counters) > 0:

@@ -68,6 +68,16 @@ def explain(
     return Explanation("narrow", "the jitter is too narrow for the delay.", wider)
 
 
+def lost_at_cap(cap_s: float, how_many: str) -> Explanation:
+    """Return the explanation for jitter that a cap clips, in seconds."""
+    return Explanation(
+        "cap",
+        f"the jitter is lost at the cap: {how_many} {seconds(cap_s)}.",
+        f"add the jitter after the cap: min({cap_s:.4g}, backoff) + "
+        f"random.uniform(0, {_round_up(cap_s / 4):g}).",
+    )
+
+
 def layer_of(retries: Sequence[Retry]) -> Layer:
     """Return the layer that made most of these retries."""
     return Counter(retry.attempt.layer for retry in retries).most_common(1)[0][0]
@@ -121,14 +131,7 @@ def _explain_some(middle: dict[int, float], last: int, backoff: str) -> Explanat
     numbers = list(middle)
     tail = numbers == list(range(numbers[0], last + 1)) and numbers[0] > 1
     if tail and max(middle.values()) <= min(middle.values()) * (1 + _TIGHT):
-        cap = max(middle.values())
-        return Explanation(
-            "cap",
-            f"the jitter is lost at the cap: from retry {numbers[0]} on every delay is "
-            f"{seconds(cap)}.",
-            f"add the jitter after the cap: min({cap:g}, backoff) + "
-            f"random.uniform(0, {_round_up(cap / 4):g}).",
-        )
+        return lost_at_cap(max(middle.values()), f"from retry {numbers[0]} on every delay is")
     if tail:
         return Explanation(
             "first-only", f"there is jitter before retry {numbers[0]} only, none after.", backoff

@@ -185,7 +185,7 @@ def _explain_wave(digest: Digest, wave: Wave, *, shared: bool) -> Explanation:
     if wave.rule != "short":
         return explanation
     return explanation._replace(
-        cause=f"delays of {seconds(max(delays))} or less are too short for jitter to keep "
+        cause=f"delays of at most {seconds(max(delays))} are too short for jitter to keep "
         f"{many(wave.callers, 'caller')} apart."
     )
 

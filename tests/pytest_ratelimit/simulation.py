@@ -6,6 +6,7 @@ seconds from the start. Nothing here is shared with the code under test but the 
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import math
 import random
@@ -352,8 +353,6 @@ def refusal(**changes: object) -> Attempt:
 
 def trace_of(*attempts: Attempt, **changes: object) -> Trace:
     """A trace of these attempts: put in order, numbered anew, with positions in their calls."""
-    import dataclasses
-
     made: dict[int, int] = {}
     numbered = []
     for index, one in enumerate(sorted(attempts, key=lambda a: a.arrived_at)):

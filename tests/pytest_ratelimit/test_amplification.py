@@ -102,3 +102,10 @@ def test_the_same_question_asked_twice_is_not_repeated_work() -> None:
     """A body that is asked again after it was served is new work."""
     trace = trace_of(attempt(unit="u"), attempt(call=1, unit="u", arrived_at=60.0))
     assert work(trace).verdict == "ok"
+
+
+def test_calls_of_unknown_attribution_take_nothing_from_the_budget() -> None:
+    """Retries that are only inferred are neither counted nor charged to the stated budget."""
+    known = [attempt(call=c, caller=f"a{c}") for c in range(4)]
+    guessed = [refusal(call=9, arrived_at=float(i), attribution="inferred") for i in range(5)]
+    assert storm(trace_of(*known, *guessed), retry_ratio=0.2).verdict == "ok"

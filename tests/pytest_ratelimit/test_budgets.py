@@ -10,10 +10,10 @@ from fake_provider._limits import Limit, Limits
 from fake_provider._trace import Trace
 from pytest_ratelimit._checks import Judgement, Policy, judge
 from pytest_ratelimit._checks._demand import (
+    Charges,
     bucket_excess,
     drain_s,
     in_flight_peak,
-    waits_s,
     window_peak,
 )
 from tests.pytest_ratelimit import delays
@@ -104,10 +104,11 @@ def test_wait_of_a_window_is_what_a_limiter_would_say(seed: int) -> None:
         tokens = rng.randrange(500, 3_000)
         room = limiter.room(now) / tokens
         if not limiter.admit(tokens, now):
-            refused = refusal(arrived_at=now, input_tokens=tokens, room=room)
+            refused = refusal(index=90, arrived_at=now, input_tokens=tokens, room=room)
             break
-        history.append(attempt(arrived_at=now, input_tokens=tokens))
-    assert waits_s(TOKENS, history, refused) == pytest.approx(limiter.wait(tokens, now))
+        history.append(attempt(index=len(history), arrived_at=now, input_tokens=tokens))
+    history.append(refused)
+    assert Charges(TOKENS, history).waits_s(refused) == pytest.approx(limiter.wait(tokens, now))
 
 
 def overrun(trace: Trace, **policy: object) -> Judgement:
@@ -298,3 +299,18 @@ def test_a_request_that_can_never_be_admitted() -> None:
     )
     fits = trace_of(refusal(input_tokens=10_000), limits=Limits.of([TOKENS]))
     assert judge(fits)["RL203"].verdict == "ok"
+
+
+def test_a_wait_that_nothing_tells() -> None:
+    """A cost above the capacity never fits, and a window that had room tells no wait."""
+    refused = refusal(input_tokens=12_000, room=0.8)
+    assert Charges(TOKENS, [refused]).waits_s(refused) is None
+    fitting = refusal(input_tokens=1_000, room=0.0)
+    assert Charges(TOKENS, [fitting]).waits_s(fitting) is None
+
+
+def test_the_smallest_demand_is_a_peak() -> None:
+    """A single request is the peak of a trace of one, and exceeds a bucket that holds less."""
+    assert window_peak([3.0], [1.0], 60.0) == (1.0, 0, 0)
+    assert bucket_excess([3.0], [1.0], 1.0, 0.25) == (0.75, 0, 0)
+    assert window_peak([], [], 60.0).amount == 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
@@ -110,8 +111,6 @@ def test_unjudged_says_what_is_missing(code: str) -> None:
 def test_a_trace_read_back_is_judged_alike() -> None:
     """Findings do not depend on whether a trace was just made or read from its file."""
     trace = replay(delays.fixed(), seed=3)
-    import io
-
     file = io.StringIO()
     trace.dump(file)
     again = Trace.load(file.getvalue().splitlines())

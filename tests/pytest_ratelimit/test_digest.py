@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from pytest_ratelimit._checks._digest import Digest
+from fake_provider._limits import Limit
+from pytest_ratelimit._checks._digest import Digest, cost
 from pytest_ratelimit._checks._policy import Policy
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import PACER, probe, replay
@@ -141,3 +142,18 @@ def test_a_shared_pacer_is_seen_by_its_gap() -> None:
 def test_a_trace_without_retries_is_not_paced() -> None:
     """Nothing to judge is not pacing."""
     assert digest(replay(delays.full_jitter(2.0), paced=True)).pace == 0.0
+
+
+def test_sends_at_one_instant_are_not_paced() -> None:
+    """Where every arrival coincides with the next there is no gap to speak of."""
+    assert digest(chains([[0.0] * 4] * 4)).pace == 0.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("requests", 1), ("tokens", 110), ("input_tokens", 100), ("output_tokens", 10)],
+)
+def test_cost_is_in_the_limits_own_unit(kind: str, expected: int) -> None:
+    """An attempt of 100 input and 10 output tokens costs what its limit counts."""
+    limit = Limit(kind=kind, amount=1_000)  # type: ignore[arg-type]
+    assert cost(attempt(input_tokens=100, output_tokens=10), limit) == expected

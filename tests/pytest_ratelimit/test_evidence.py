@@ -60,3 +60,11 @@ def test_refusals_of_which_nothing_could_be_judged() -> None:
     assert finding.severity == "note"
     assert [line[:5] for line in finding.evidence] == ["RL102", "RL103", "RL106", "RL111"]
     assert judge(chains([[1.0]] * 4))["RL901"].verdict == "ok"
+
+
+def test_a_limit_on_concurrency_is_not_proposed() -> None:
+    """Only a rate can be lowered by the figure that the note proposes."""
+    limits = Limits.of([Limit(kind="concurrent", amount=5), Limit(kind="requests", amount=50)])
+    made = [attempt(call=i, arrived_at=float(i), room=5.0) for i in range(10)]
+    (note,) = [f for f in check(trace_of(*made, limits=limits)) if f.code == "RL902"]
+    assert note.remedy.startswith("to see refusals, set requests_per_minute=5: ")

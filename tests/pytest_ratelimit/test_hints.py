@@ -187,3 +187,12 @@ def test_the_wait_of_a_bucket_is_its_refill() -> None:
     ).run()
     (finding,) = window(trace).findings
     assert "made 3 attempts in 1 s, and its cost needed 10 s" in finding.evidence[0]
+
+
+def test_a_requeue_after_a_timeout_has_no_hint_to_wait_for() -> None:
+    """Work that failed without a refusal may be dispatched again at any time."""
+    trace = trace_of(
+        attempt(unit="u", ended_at=30.0, cancelled_at=10.0),
+        attempt(call=1, unit="u", arrived_at=11.0),
+    )
+    assert respected(trace).verdict == "n/a"

@@ -182,3 +182,27 @@ def test_the_incident_is_a_fixed_delay() -> None:
     (finding,) = jitter(replay(delays.fixed())).findings
     assert finding.severity == "error"
     assert len(finding.attempts) == 507
+
+
+def test_retries_without_jitter_among_others_are_named() -> None:
+    """Where only some retries are without jitter, and not the last ones, they are listed."""
+    rng = random.Random(2)
+    own = [[rng.uniform(1, 2), 3.0, rng.uniform(3, 6), rng.uniform(6, 12)] for _ in range(8)]
+    (finding,) = jitter(chains(own)).findings
+    assert finding.cause == "there is no jitter before retry 2."
+
+
+def test_a_cap_that_cuts_some_delays_is_named() -> None:
+    """Draws that a cap cuts to one value lie together there, and the others do not."""
+    own = [[draw] for draw in (3.1, 7.6, 12.0, 21.4, 35.0, 48.2, 60.0, 60.0, 60.0, 60.0)]
+    (finding,) = jitter(chains(own)).findings
+    assert "4 of 10 delays after the refusal are identical at 60 s" in finding.summary
+    assert finding.cause == "the jitter is lost at the cap: some delays are cut to 60 s."
+
+
+def test_two_callers_are_enough_over_several_retries() -> None:
+    """Two callers that agree before four retries each say together what none says alone."""
+    assert jitter(chains([[1.0, 2.0, 4.0, 8.0]] * 2)).verdict == "note"
+    rng = random.Random(7)
+    varied = [[k * rng.uniform(0.5, 1.0) for k in (1, 2, 4, 8)] for _ in range(2)]
+    assert jitter(chains(varied)).verdict == "ok"

@@ -48,6 +48,15 @@ def test_the_sdk_alone_is_the_innocent_neighbour() -> None:
     assert layers(trace_of(*counted([0, 0, 0, 0]))).verdict == "ok"  # type: ignore[arg-type]
 
 
+def test_an_inferred_call_proves_nothing() -> None:
+    """Where nothing tells a retry from new work, a counter that starts again may be new work."""
+    attempts = [
+        refusal(sdk_retry=n, arrived_at=float(i), attribution="inferred")
+        for i, n in enumerate([0, 1, 2] * 3)
+    ]
+    assert layers(trace_of(*attempts)).verdict == "ok"
+
+
 def test_the_simulated_stack() -> None:
     """The SDK's loop inside one of full jitter is found in every call."""
     trace = probe(delays.sdk(), seed=1, attempts=3, outer=(5, delays.full_jitter()))
@@ -78,3 +87,10 @@ def test_too_little_without_a_counter() -> None:
     assert judgement.verdict == "n/a"
     assert judgement.missing.startswith("the SDK sends no retry counter")
     assert layers(trace_of(refusal())).missing == "nothing was retried: it takes one call that was"
+
+
+def test_a_fall_in_some_calls_only_spoils_the_pattern() -> None:
+    """Where one call in three also falls back elsewhere, the delays are no schedule in a loop."""
+    regular = [1.0, 2.0, 4.0, 1.0, 2.0, 4.0]
+    assert layers(chains([regular] * 3)).verdict == "note"
+    assert layers(chains([regular, regular, [1.0, 2.0, 4.0, 1.0, 0.5, 4.0]])).verdict == "ok"

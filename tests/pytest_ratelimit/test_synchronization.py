@@ -213,3 +213,12 @@ def test_disjoint_spans_are_those_of_a_plain_search(seed: int) -> None:
     assert chosen == expected
     pairs = itertools.combinations(chosen, 2)
     assert all(a.end <= b.start or b.end <= a.start for a, b in pairs)
+
+
+def test_immediate_retries_of_several_callers_are_a_wave_too() -> None:
+    """Callers that come back without any delay come back together."""
+    (finding,) = sync(chains([[0.0]] * 8)).findings
+    assert finding.cause == (
+        "delays of at most 0 s are too short for jitter to keep 8 callers apart."
+    )
+    assert "multiplier=1, max=60" in finding.remedy
