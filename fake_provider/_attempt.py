@@ -38,7 +38,8 @@ class Attempt:
         status: HTTP status of the answer.
         reason: What refused it: a limit's name, `"scripted"`, or the provider's error type; None
             if it was served.
-        hint: Seconds from `ended_at` that the provider told the client to wait, if it did.
+        hint: Seconds from `ended_at` that the provider told the client to wait, if it did. For a
+            `"reset"` the wait until its cost fits: the header says when the limit is full.
         hint_form: How the hint was sent; a `"date"` or `"reset"` is a deadline in whole seconds.
         room: How many attempts of this cost the limits would have admitted on arrival (1 or more
             means that it fits); None where the answer was scripted.
@@ -91,7 +92,8 @@ class Attempt:
     @property
     def succeeded(self) -> bool:
         """True if it was served to the end."""
-        return self.status == 200 and self.reason is None and self.cancelled_at is None
+        served = self.status == 200 and self.reason is None and self.cancelled_at is None
+        return served and self.ended_at is not None
 
     @property
     def is_retry(self) -> bool:

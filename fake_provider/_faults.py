@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,31 @@ class Fault:
     body: Mapping[str, Any] | str | None = None
 
     def __post_init__(self) -> None:
+        self._check_status()
+        self._check_headers()
+        if self.body is None or isinstance(self.body, str):
+            return
+        allowed = "body must be a JSON object, text or None"
+        if not isinstance(self.body, Mapping):
+            raise TypeError(f"{allowed}, got {self.body!r}")
+        try:
+            json.dumps(self.body)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{allowed}, got {self.body!r}: {error}") from None
+
+    def _check_headers(self) -> None:
+        """Raise for headers that no HTTP answer can carry."""
+        allowed = "headers must map names to values, both text on one line"
+        if not isinstance(self.headers, Mapping):
+            raise TypeError(f"{allowed}, got {self.headers!r}")
+        for entry in (*self.headers.keys(), *self.headers.values()):
+            if not isinstance(entry, str):
+                raise TypeError(f"{allowed}, got {self.headers!r}")
+            if "\r" in entry or "\n" in entry:
+                raise ValueError(f"{allowed}, got {self.headers!r}")
+
+    def _check_status(self) -> None:
+        """Raise for a status that is none."""
         if isinstance(self.status, bool) or not isinstance(self.status, int):
             raise TypeError(f"status must be a whole number from 200 to 599, got {self.status!r}")
         if not 200 <= self.status <= 599:
@@ -65,7 +90,7 @@ class Fault:
 Script = Callable[[Arrival], Fault | None]
 
 
-def as_script(source: Script | Iterable[Fault | None]) -> Script:
+def as_script(source: Script | Sequence[Fault | None]) -> Script:
     """Return a script from a function, or from a sequence that answers one request each.
 
     Args:
@@ -77,9 +102,32 @@ def as_script(source: Script | Iterable[Fault | None]) -> Script:
     """
     if callable(source):
         return source
-    if isinstance(source, Iterable):
-        faults = iter(source)
+    text = isinstance(source, (str, bytes))
+    if isinstance(source, Sequence) and not text and all(map(_is_answer, source)):
+        faults = iter(tuple(source))
         return lambda _arrival: next(faults, None)
     raise TypeError(
         f"script must be a function of an Arrival or a sequence of Fault and None, got {source!r}"
     )
+
+
+def ask_script(script: Script, arrival: Arrival) -> Fault | None:
+    """Return a script's answer.
+
+    Raises:
+        RuntimeError: It raised.
+        TypeError: It returned neither a Fault nor None.
+    """
+    name = getattr(script, "__qualname__", repr(script))
+    try:
+        answer = script(arrival)
+    except Exception as error:
+        raise RuntimeError(f"the script {name} raised {error!r}") from error
+    if not _is_answer(answer):
+        raise TypeError(f"the script {name} must return a Fault or None, got {answer!r}")
+    return answer
+
+
+def _is_answer(entry: object) -> bool:
+    """Tell whether a script may answer with this."""
+    return entry is None or isinstance(entry, Fault)

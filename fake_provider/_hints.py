@@ -38,7 +38,7 @@ class HintStyle:
     def __post_init__(self) -> None:
         forms = get_args(SentForm)
         if self.form not in forms:
-            raise ValueError(f"hint must be one of {', '.join(forms)}, got {self.form!r}")
+            raise ValueError(f"form must be one of {', '.join(forms)}, got {self.form!r}")
         real_number("pad_s", self.pad_s, "seconds", low=0.0)
         real_number("skew_s", self.skew_s, "seconds")
 
@@ -54,6 +54,9 @@ def hint_style(hint: object) -> HintStyle:
         return hint
     if not isinstance(hint, str):
         raise TypeError(f"hint must be a form or a HintStyle, got {hint!r}")
+    forms = get_args(SentForm)
+    if hint not in forms:
+        raise ValueError(f"hint must be one of {', '.join(forms)}, got {hint!r}")
     return HintStyle(form=hint)  # type: ignore[arg-type]
 
 
@@ -84,7 +87,8 @@ def read_hint(headers: Mapping[str, str], wall_ns: int) -> tuple[float, HintForm
         deadline = parsedate_to_datetime(value)
     except (TypeError, ValueError):
         return None
-    return deadline.timestamp() - wall_ns / NS, "date"
+    # A date is in whole seconds; the difference is taken before anything becomes a float.
+    return (int(deadline.timestamp()) * NS - wall_ns) / NS, "date"
 
 
 def _number(value: str | None) -> float | None:

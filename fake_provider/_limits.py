@@ -46,6 +46,8 @@ def real_number(
     """Return `value` as a float inside its range, or raise the one error that names the range."""
     if above is not None:
         allowed = f"{name} must be a number of {unit} above {above:g}"
+    elif not math.isfinite(low):
+        allowed = f"{name} must be a number of {unit}"
     elif math.isfinite(high):
         allowed = f"{name} must be a number of {unit} from {low:g} to {high:g}"
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -12,7 +12,7 @@ from fake_provider._errors import AttemptLimit, ProviderError, UnansweredRequest
 from fake_provider._exchange import Exchange
 from fake_provider._faults import Fault, Script, as_script
 from fake_provider._hints import HintStyle, SentForm, hint_style
-from fake_provider._limits import Algorithm, Limits, whole_number
+from fake_provider._limits import Algorithm, Limits, real_number, whole_number
 from fake_provider._lineage import Lineage
 from fake_provider._recorder import NS
 from fake_provider._service import ServiceTime, service_time
@@ -137,18 +137,24 @@ class FakeProvider:
             seed=whole_number("seed", seed, at_least=0),
         )
         self._dialect = None if dialect is None else _one_of("dialect", dialect, tuple(DIALECTS))
-        self._hosts = _checked_hosts(hosts or {})
+        self._hosts = _checked_hosts({} if hosts is None else hosts)
         self._allow_hosts = frozenset(host.lower() for host in _strings("allow_hosts", allow_hosts))
         _one_of("door", door, DOORS)
         self.clock: VirtualClock | RealClock
-        if _one_of("clock", clock, CLOCKS) == "virtual":
-            self.clock = VirtualClock(
-                start, schedule=schedule, seed=seed, limit=stop_after, strict=strict_clock
-            )
-        else:
-            self.clock = RealClock()
-        self._virtual = clock == "virtual"
+        if not isinstance(strict_clock, bool):
+            raise TypeError(f"strict_clock must be True or False, got {strict_clock!r}")
+        # Made for either clock, so that its arguments are checked before the clock is switched.
+        virtual = VirtualClock(
+            start,
+            schedule=schedule,
+            seed=self._model.seed,
+            limit=real_number("stop_after", stop_after, "seconds", above=0.0),
+            strict=strict_clock,
+        )
+        self._virtual = _one_of("clock", clock, CLOCKS) == "virtual"
+        self.clock = virtual if self._virtual else RealClock()
         self._open = ExitStack()
+        self._is_open = False
         self._scripts: list[Script] = []
         self._lineage = Lineage()
         self._started_at = 0.0
@@ -190,7 +196,7 @@ class FakeProvider:
             elsewhere=tuple(dict.fromkeys(self._elsewhere)),
         )
 
-    def script(self, source: Script | Iterable[Fault | None]) -> None:
+    def script(self, source: Script | Sequence[Fault | None]) -> None:
         """Answer by a script before the limits are asked; several scripts are asked in order.
 
         Args:
@@ -223,6 +229,8 @@ class FakeProvider:
         from fake_provider._guard import environment, guard
         from fake_provider._intercept import intercept
 
+        if self._is_open:
+            raise RuntimeError("this provider is open already: open another one")
         with ExitStack() as opening:
             state = random.getstate()
             opening.callback(random.setstate, state)
@@ -231,12 +239,13 @@ class FakeProvider:
             opening.enter_context(doors)
             opening.enter_context(guard(self))
             opening.enter_context(environment(self.env))
-            self._lineage.open()
             opening.callback(self._lineage.close)
+            self._lineage.open()
             random.seed(self._model.seed)
             self._started_at = self.clock.now().timestamp()
             self._start_over()
             self._open = opening.pop_all()
+            self._is_open = True
         return self
 
     def __exit__(
@@ -248,6 +257,7 @@ class FakeProvider:
         if isinstance(error, RunStopped):
             self._stopped = self._stopped or str(error).partition("\n")[0]
         self._closed = self.trace
+        self._is_open = False
         self._stages.calls.forget()
         self._open.__exit__(kind, error, traceback)
 
@@ -303,7 +313,7 @@ class FakeProvider:
         except Exception as error:
             raise ProviderError(
                 f"the fake provider could not answer {request.method} {request.path}: {error}"
-            ) from error
+            ) from (error.__cause__ or error)
 
     # ------------------------------------------------------------------ helpers
 
@@ -342,5 +352,7 @@ def _checked_hosts(hosts: Mapping[str, str]) -> dict[str, str]:
     if not isinstance(hosts, Mapping):
         raise TypeError(f"hosts must be a mapping of host to dialect, got {hosts!r}")
     for host, dialect in hosts.items():
+        if not isinstance(host, str):
+            raise TypeError(f"hosts must be a mapping of host to dialect, got {hosts!r}")
         _one_of(f"hosts[{host!r}]", dialect, tuple(DIALECTS))
     return {host.lower(): dialect for host, dialect in hosts.items()}

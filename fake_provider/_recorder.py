@@ -15,6 +15,7 @@ class Record:
     """One attempt while it is being served; times in nanoseconds since the trace began."""
 
     place: Place
+    digest: str
     caller: str
     sdk_retry: int | None
     key: str

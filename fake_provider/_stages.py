@@ -14,7 +14,7 @@ from fake_provider._callers import Callers
 from fake_provider._calls import Calls
 from fake_provider._errors import AttemptLimit
 from fake_provider._exchange import Exchange
-from fake_provider._faults import Arrival, Fault, Script
+from fake_provider._faults import Arrival, Fault, Script, ask_script
 from fake_provider._hints import HintStyle, read_hint
 from fake_provider._ledger import Ledger
 from fake_provider._limiters import Decision
@@ -82,7 +82,8 @@ class Stages:
         now_ns: Callable[[], int],
         wall_start_ns: int,
     ) -> None:
-        self._lock = threading.Lock()
+        # A script may read the trace while it decides.
+        self._lock = threading.RLock()
         self._recorder = Recorder()
         self.callers = Callers(lineage)
         self.calls = Calls(lineage)
@@ -107,7 +108,15 @@ class Stages:
             AttemptLimit: Its call has made more attempts than any policy would.
         """
         with self._lock:
-            return self._begin(request, dialect, owner)
+            before = len(self._recorder.records)
+            try:
+                return self._begin(request, dialect, owner)
+            except Exception:
+                for record in self._recorder.records[before:]:
+                    record.status, record.reason = 500, "provider-error"
+                    record.ended_ns = record.arrived_ns
+                    self.calls.ended(record.place.call, failed=True, now_ns=record.arrived_ns)
+                raise
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return every attempt as far as it has come."""
@@ -131,7 +140,7 @@ class Stages:
         record = self._record(dialect, request, owner, now_ns)
         record.model, record.model_class = ask.model, dialect.model_class(ask.model)
         record.input_tokens, record.output_tokens = cost.input_tokens, cost.output_tokens
-        record.max_tokens, record.stream = ask.max_tokens, ask.stream
+        record.max_tokens = ask.max_tokens
         fault = self._scripted(record, ask)
         if fault is None:
             reply = self._admit(dialect, ask, cost, record, wall_ns)
@@ -143,9 +152,11 @@ class Stages:
         """Place an attempt in its call and begin its record."""
         digest = hashlib.blake2b(request.body, digest_size=6).hexdigest()
         sdk_retry = _sdk_retry(request.headers)
+        self._bodies[digest] = self._bodies.get(digest, 0) + 1
         place = self.calls.place(owner, digest, sdk_retry, now_ns)
         record = Record(
             place=place,
+            digest=digest,
             caller=self.callers.name(owner, request.headers),
             sdk_retry=sdk_retry,
             key=self._key_id(dialect.api_key(request.headers)),
@@ -166,18 +177,15 @@ class Stages:
         """Return the first script's answer, if a script has one."""
         if not self._scripts:
             return None
-        digest = record.place.call.digest
-        nth = self._bodies.get(digest, 0)
-        self._bodies[digest] = nth + 1
         arrival = Arrival(
             at=record.arrived_ns / NS,
             number=len(self._recorder.records) - 1,
-            nth=nth,
+            nth=self._bodies[record.digest] - 1,
             caller=record.caller,
             attempt=record.place.attempt,
             body=ask.body,
         )
-        answers = (script(arrival) for script in self._scripts)
+        answers = (ask_script(script, arrival) for script in self._scripts)
         return next((fault for fault in answers if fault is not None), None)
 
     def _admit(self, dialect: Dialect, ask: Ask, cost: Cost, record: Record, wall_ns: int) -> Reply:
@@ -263,7 +271,7 @@ class Stages:
 
     def _exchange(self, reply: Reply, record: Record, wall_ns: int) -> Exchange:
         """Finish the record as far as the answer is known, and hand the answer to the door."""
-        record.status = reply.status
+        record.status, record.stream = reply.status, reply.stream
         record.terminal = record.terminal or reply.status in TERMINAL_STATUSES
         if reply.status != 200 and record.hint_form is None:
             # The client compares a date with its own clock, whatever the provider's says.

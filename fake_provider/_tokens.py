@@ -45,8 +45,8 @@ class CostModel:
         tokens_per_request: Total tokens of a request, input and output together: a whole number,
             or a function of the decoded body that returns one. None estimates the input as
             characters / 4 and adds the output.
-        output_tokens: Output tokens of an answer: a whole number, or a function of the body.
-            A stated total includes them.
+        output_tokens: Output tokens of an answer: a whole number, or a function of the body; 50,
+            or `max_tokens` if that is less, if None. A stated total includes them.
 
     Raises:
         TypeError: A number is not one.
@@ -74,6 +74,7 @@ class CostModel:
             The cost in input and output tokens.
 
         Raises:
+            RuntimeError: A function of the user's raised.
             TypeError: A function of the user's returned something other than a whole number.
             ValueError: A function of the user's returned a negative number.
         """
@@ -93,5 +94,9 @@ class CostModel:
 def _evaluate(name: str, tokens: Tokens, body: Mapping[str, Any]) -> int:
     """Return the number, calling the user's function where there is one."""
     if callable(tokens):
-        return whole_number(f"{name}(body)", tokens(body), at_least=0)
+        try:
+            number = tokens(body)
+        except Exception as error:
+            raise RuntimeError(f"{name}(body) raised {error!r}") from error
+        return whole_number(f"{name}(body)", number, at_least=0)
     return int(tokens)

@@ -268,7 +268,6 @@ def test_a_request_for_a_stream_is_refused_at_once():
     assert (attempt.ended_at, attempt.output_at) == (0.0, None)
 
 
-@pytest.mark.xfail(strict=True, reason="the record takes it from the request, not from the answer")
 def test_a_refusal_is_not_streamed():
     """`stream` says whether the answer was streamed."""
     assert not refused_stream().stream
