@@ -15,7 +15,7 @@ from typing import Literal
 from weakref import WeakKeyDictionary
 
 from fake_provider._attempt import Layer
-from fake_provider._frames import Relation, Stack
+from fake_provider._frames import NO_FRAMES, Relation, Stack
 from fake_provider._lineage import Lineage, Scope, has_ended
 
 Attribution = Literal["exact", "inferred"]
@@ -42,6 +42,8 @@ class _Work:
     call: OpenCall
     stack: Stack
     ended_ns: int = 0
+    # An attempt has failed before; only then do stacks matter.
+    troubled: bool = False
     # The frame that sends one request after another, if there is one, with its habits: it went
     # on after a success, or it repeated a body to retry.
     loop: FrameType | None = None
@@ -92,8 +94,9 @@ class Calls:
         Returns:
             Its call, position and layer.
         """
-        stack = Stack.capture(self._lineage.waiting_frames(self._lineage.scope()))
         work = self._work.get(owner)
+        # Walking the stack costs as much as a limit's decision: it waits for the first failure.
+        stack = self._stack() if work is not None and work.troubled else NO_FRAMES
         layer: Layer = "code"
         if sdk_retry:
             call = work.call if work is not None else self._orphan(digest)
@@ -125,13 +128,21 @@ class Calls:
         work = self._work.get(owner) if owner is not None else None
         if work is not None and work.call is call:
             work.ended_ns = now_ns
-            if not failed:
+            if failed:
+                work.troubled = True
+                if not work.stack.frames:
+                    work.stack = self._stack()
+            else:
                 # Only the frame that goes on matters now: let go of the others' variables.
                 work.stack = Stack(work.stack.frames[:1])
 
     def forget(self) -> None:
         """Let go of every stack that is held."""
         self._work.clear()
+
+    def _stack(self) -> Stack:
+        """Return the stack of the current attempt, with those of the parents that wait for it."""
+        return Stack.capture(self._lineage.waiting_frames(self._lineage.scope()))
 
     def _after_failure(
         self, work: _Work, digest: str, stack: Stack, now_ns: int

@@ -116,6 +116,7 @@ class Stack:
         return Relation.NEW, None
 
 
+NO_FRAMES = Stack(())
 _roles: dict[str, _Role] = {}
 
 

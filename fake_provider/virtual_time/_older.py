@@ -23,7 +23,7 @@ class OlderThreads:
     def __init__(self, scheduler: "Dispatcher") -> None:
         self._scheduler = scheduler
         self._threads: dict[int, threading.Thread] = {}
-        self.tools: set[int] = set()  # native numbers of those that stay real
+        self.tools: set[int] = set()  # native numbers of those that stay in real time
         # Where each thread waited in the kernel when it was last seen to stand still. While it is
         # still there, it has no work, and needs no time.
         self._standing: dict[int, str] = {}
@@ -34,12 +34,18 @@ class OlderThreads:
             ident = thread.ident
             if ident is None or ident == _real.get_ident():
                 continue
-            if _stays_real(thread):
-                self._scheduler.exempt.add(ident)
-                self.tools.add(thread.native_id or 0)
-            else:
-                self._threads[ident] = thread
+            self._threads[ident] = thread
+            if thread in left_behind or is_tool(thread):
+                self.leave_out(thread)
         self._standing = self._where()
+
+    def leave_out(self, thread: threading.Thread) -> None:
+        """Let a thread stay in real time, under this clock and every later one."""
+        left_behind.add(thread)
+        ident = thread.ident or 0
+        self._threads.pop(ident, None)
+        self._scheduler.exempt.add(ident)
+        self.tools.add(thread.native_id or 0)
 
     def adopt(self) -> Participant | None:
         """Take the calling thread in; None if it belongs to a tool and stays in real time."""
@@ -48,8 +54,8 @@ class OlderThreads:
         if scheduler.closed or ident == scheduler.watchdog.ident:
             return None
         thread = threading._active.get(ident)  # type: ignore[attr-defined]
-        if thread is not None and _stays_real(thread):
-            scheduler.exempt.add(ident)
+        if thread is not None and (thread in left_behind or is_tool(thread)):
+            self.leave_out(thread)
             return None
         try:
             scheduler.enter()
@@ -106,6 +112,3 @@ class OlderThreads:
     def _stand_still(self, where: dict[int, str]) -> bool:
         return all(line and line == self._standing.get(ident) for ident, line in where.items())
 
-
-def _stays_real(thread: threading.Thread) -> bool:
-    return thread in left_behind or is_tool(thread)

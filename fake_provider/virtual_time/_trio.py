@@ -36,8 +36,7 @@ def meet(scheduler: "Scheduler", _trio: Any) -> None:
     add(AttributePatch(core, "_ALLOW_DETERMINISTIC_SCHEDULING", True))
     add(AttributePatch(core.Deadlines, "add", _add_deadline(itertools.count())))
     add(_Seed(core._r))
-    # Its idle threads serve any loop of the process; real and virtual time must not share them.
-    add(_EmptyCache(sys.modules["trio._core._thread_cache"].THREAD_CACHE._idle_workers))
+    add(_OwnWorkers(scheduler, sys.modules["trio._core._thread_cache"].THREAD_CACHE._idle_workers))
 
 
 class _Seed:
@@ -53,11 +52,27 @@ class _Seed:
         self._rng.seed()
 
 
-class _EmptyCache:
-    """A cache of idle threads that is emptied when a clock opens and when it closes."""
+class _OwnWorkers:
+    """The idle threads that trio keeps for any loop of the process; a clock starts with none.
 
-    def __init__(self, cache: Any) -> None:
-        self.on = self.off = cache.clear
+    Those of real time stay real for good, or else they would come to wait for work in virtual time.
+    """
+
+    def __init__(self, scheduler: "Scheduler", cache: dict[Any, None]) -> None:
+        self._scheduler = scheduler
+        self._cache = cache
+        self._others: dict[Any, None] = {}
+
+    def on(self) -> None:
+        self._others = dict(self._cache)
+        self._cache.clear()
+        for worker in self._others:
+            self._scheduler.outside.older.leave_out(worker._thread)
+
+    def off(self) -> None:
+        if self._scheduler.stops.final is not None:
+            self._cache.clear()  # its workers have been told to end
+        self._cache.update(self._others)
 
 
 def _virtual_get_events(original: Any, core: Any) -> Any:

@@ -1,6 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from anthropic import Anthropic
+
 from planner import ask
 
 

@@ -24,14 +24,16 @@ async def jittered(client):
     """Eight attempts, each after the hint and a random wait that grows."""
 
     async def ask(prompt):
-        for tried in range(8):
+        tried = 0
+        while True:
             try:
-                return await create(client.with_options(max_retries=0), prompt)
+                return await create(client, prompt)
             except RateLimitError as refusal:
-                if tried == 7:
+                tried += 1
+                if tried == 8:
                     raise
                 hint = float(refusal.response.headers["retry-after"])
-                await asyncio.sleep(hint + random.uniform(0, min(60, 2 * 2**tried)))
+                await asyncio.sleep(hint + random.uniform(0, min(60, 2**tried)))
 
     await orchestrator.run(ask)
 
