@@ -128,7 +128,8 @@ def _wrap_all(board: Switchboard) -> ExitStack:
         (ssl.SSLContext, "wrap_socket", 5, "server_hostname"),
         (ssl.SSLContext, "wrap_bio", 4, "server_hostname"),
     ]
-    # A loop swallows what is raised in its callbacks, where it wraps TLS and where uvloop resolves.
+    # Asked before they connect, loops leave no open connection behind. uvloop resolves names in C,
+    # and loses what TLS raises inside its callbacks.
     loops: list[type] = [asyncio.BaseEventLoop]
     if "uvloop" in sys.modules:
         loops.append(sys.modules["uvloop"].Loop)

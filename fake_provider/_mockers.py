@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 from contextlib import ExitStack, contextmanager
-from functools import wraps
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -114,14 +113,13 @@ class ProviderMocker(Mocker):
             return cls._async_handler(spec)
         return cls._handler(cast("Handler", spec))
 
-    # Both wear the name of what they replace: respx leaves alone what has another name.
+    # Both have the name of what they replace: respx does not wrap what has another name.
 
     @classmethod
     def _handler(cls, pass_on: Handler) -> Handler:
         """Return a synchronous pool's method."""
         library = importlib.import_module("httpcore2")
 
-        @wraps(pass_on)
         def handle_request(self: object, request: httpcore2.Request) -> httpcore2.Response:
             host, path = address(request.url.host, request.url.target)
             provider = cls._provider(host, path)
@@ -140,7 +138,6 @@ class ProviderMocker(Mocker):
         """Return an asynchronous pool's method."""
         library = importlib.import_module("httpcore2")
 
-        @wraps(pass_on)
         async def handle_async_request(
             self: object, request: httpcore2.Request
         ) -> httpcore2.Response:

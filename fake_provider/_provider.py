@@ -21,7 +21,7 @@ from fake_provider._tokens import CostModel, Tokens
 from fake_provider._trace import Trace
 from fake_provider._wire import DIALECTS, Dialect, dialect_for
 from fake_provider._wire._shapes import Request
-from fake_provider.virtual_time import RealClock, RunStopped, VirtualClock
+from fake_provider.virtual_time import RealClock, VirtualClock
 
 if TYPE_CHECKING:
     from fake_provider._transport import ProviderTransport
@@ -192,7 +192,7 @@ class FakeProvider:
             ended_at=self.clock.now_ns / NS,
             started_at=self._started_at,
             seed=self._model.seed,
-            stopped=self._stopped,
+            stopped=self._stopped or self._stopped_by_clock(),
             elsewhere=tuple(dict.fromkeys(self._elsewhere)),
         )
 
@@ -254,8 +254,6 @@ class FakeProvider:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(error, RunStopped):
-            self._stopped = self._stopped or str(error).partition("\n")[0]
         self._closed = self.trace
         self._is_open = False
         self._stages.calls.forget()
@@ -306,11 +304,12 @@ class FakeProvider:
         try:
             return self._stages.begin(request, dialect, owner)
         except AttemptLimit as stop:
-            self._stopped = str(stop)
+            self._stopped = self._stopped or str(stop)
+            # An error in a thread or a task can be lost there: whoever opened is told as well.
             if isinstance(self.clock, VirtualClock):
                 self.clock.interrupt(stop)
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, no SDK may retry it)
             raise ProviderError(
                 f"the fake provider could not answer {request.method} {request.path}: {error}"
             ) from (error.__cause__ or error)
@@ -324,6 +323,11 @@ class FakeProvider:
         if host == HOST:
             return next((known for known in DIALECTS.values() if known.owns(path)), None)
         return dialect_for(host, path, self._hosts)
+
+    def _stopped_by_clock(self) -> str | None:
+        """Return why the virtual clock ended the run, if it did: its first line."""
+        stop = self.clock.stopped if isinstance(self.clock, VirtualClock) else None
+        return None if stop is None else str(stop).partition("\n")[0]
 
     def _now_ns(self) -> int:
         """Return nanoseconds since the trace began."""

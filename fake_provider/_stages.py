@@ -27,6 +27,8 @@ from fake_provider._wire import Dialect
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Hint, Ids, Reply, Request, Usage
 
 MAX_ATTEMPTS = 1_000
+# Ten times the largest fleet that starts together in anybody's test.
+MAX_AT_ONCE = 100_000
 # A 429 with one of these codes is a bill, not a queue (OpenAI and Anthropic, read 2026-11-25).
 TERMINAL_CODES = frozenset(
     {
@@ -95,6 +97,8 @@ class Stages:
         self._ids = Ids(model.seed)
         self._service_rng = random.Random(f"service time {model.seed}")
         self._bodies: dict[str, int] = {}
+        self._last_ns = -1
+        self._at_once = 0
 
     def begin(self, request: Request, dialect: Dialect, owner: Scope) -> Exchange:
         """Take a request up to its answer.
@@ -126,6 +130,7 @@ class Stages:
     def _begin(self, request: Request, dialect: Dialect, owner: Scope) -> Exchange:
         """Parse, place, decide, answer."""
         now_ns = self._now_ns()
+        self._count_at_once(now_ns)
         wall_ns = self._wall_start_ns + round(self._model.hint.skew_s * NS) + now_ns
         try:
             ask = dialect.parse(request)
@@ -167,11 +172,25 @@ class Stages:
         self._recorder.records.append(record)
         if place.attempt > MAX_ATTEMPTS:
             record.status, record.reason, record.ended_ns = 429, "stopped", now_ns
+            own = (one for one in self._recorder.records if one.place.call is place.call)
+            began_ns = next(own).arrived_ns
             raise AttemptLimit(
                 f"one call of {record.caller} made {place.attempt:,} attempts in "
-                f"{now_ns / NS:,.3f} s: the run was stopped, since its code never would"
+                f"{(now_ns - began_ns) / NS:,.3f} s: the run was stopped, "
+                "since its code never would"
             )
         return record
+
+    def _count_at_once(self, now_ns: int) -> None:
+        """Stop a loop in which no time passes: no limit of time or attempts would ever end it."""
+        if now_ns != self._last_ns:
+            self._last_ns, self._at_once = now_ns, 0
+        self._at_once += 1
+        if self._at_once > MAX_AT_ONCE:
+            raise AttemptLimit(
+                f"{self._at_once:,} requests arrived at {now_ns / NS:,.3f} s, and no time passes: "
+                "the run was stopped, since its code never would"
+            )
 
     def _scripted(self, record: Record, ask: Ask) -> Fault | None:
         """Return the first script's answer, if a script has one."""

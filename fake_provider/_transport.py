@@ -142,7 +142,7 @@ def answer(
     asked = received(request.method, host, path, request.headers.raw, body)
     delivery = Delivery(provider.begin(asked), errors or family.library, request.extensions)
     delivery.start()
-    return _response(family.library, request, delivery, family.sync_body)
+    return _response(family.library, delivery, family.sync_body)
 
 
 async def async_answer(
@@ -158,7 +158,7 @@ async def async_answer(
     asked = received(request.method, host, path, request.headers.raw, body)
     delivery = Delivery(provider.begin(asked), errors or family.library, request.extensions)
     await delivery.async_start()
-    return _response(family.library, request, delivery, family.async_body)
+    return _response(family.library, delivery, family.async_body)
 
 
 def family_of(request: ClientRequest) -> Family:
@@ -189,23 +189,16 @@ def _family(kind: type) -> Family:
 
 
 def _response(
-    library: ModuleType,
-    request: ClientRequest,
-    delivery: Delivery,
-    body: type[SyncBody | AsyncBody],
+    library: ModuleType, delivery: Delivery, body: type[SyncBody | AsyncBody]
 ) -> ClientResponse:
     """Return the library's response: a stream with its body to come, or all of it."""
     reply = delivery.reply
     response: ClientResponse
     if reply.stream:
-        response = library.Response(
-            reply.status, headers=reply.headers, stream=body(delivery), request=request
-        )
+        response = library.Response(reply.status, headers=reply.headers, stream=body(delivery))
     else:
         content = b"".join(chunk.data for chunk in reply.chunks)
-        response = library.Response(
-            reply.status, headers=reply.headers, content=content, request=request
-        )
+        response = library.Response(reply.status, headers=reply.headers, content=content)
     return response
 
 

@@ -154,7 +154,7 @@ def assert_within_budget(
 
     Raises:
         ValueError: An argument is not above 0.
-        FindingsError: RL201, RL202 or RL203 found an error or a warning, or RL113 an error.
+        FindingsError: RL201 to RL205 found an error or a warning, or RL113 an error.
     """
     __tracebackhide__ = True
     policy = Policy(
@@ -182,6 +182,37 @@ def assert_all_calls_succeed(trace: Trace) -> None:
     """
     __tracebackhide__ = True
     _raise([*_found(trace, _policy(), ("RL301",)), *_errors(trace, _policy(), "RL903")])
+
+
+def assert_finishes_within(
+    trace: Trace, *, seconds: float | None = None, times_ideal: float | None = None
+) -> None:
+    """Fail if the job took longer than stated, starved a caller, or did not recover.
+
+    The ideal is the least time in which what was served could have been served: the longest chain
+    of one caller's calls, or what the limit needs to admit them all, whichever is longer.
+
+    Args:
+        trace: The trace to judge.
+        seconds: Most seconds from the first arrival to the last answer, above 0.
+        times_ideal: The same as a multiple of the ideal, above 0.
+
+    Raises:
+        TypeError: Neither is given.
+        ValueError: An argument is not above 0.
+        FindingsError: RL302, RL303, RL304 or RL305 found an error or a warning; RL901 if nothing
+            was served, so that there is no ideal; or nothing reached the provider.
+    """
+    __tracebackhide__ = True
+    if seconds is None and times_ideal is None:
+        raise TypeError("assert_finishes_within(trace) needs seconds= or times_ideal=")
+    policy = Policy(alpha=accepted().alpha, max_makespan_s=seconds, max_times_ideal=times_ideal)
+    finishing = ("RL302", "RL303", "RL304", "RL305")
+    found = [f for f in _found(trace, policy, finishing) if f.severity != "note"]
+    found += _errors(trace, policy, "RL903")
+    if not found and times_ideal is not None:
+        found = _or_inconclusive(judge(trace, policy), "RL302")
+    _raise(found)
 
 
 def assert_exercised(trace: Trace, *, min_callers: int = 8) -> None:

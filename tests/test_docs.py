@@ -7,6 +7,9 @@ A fenced block says in a comment above it where it comes from: a file of which i
 from __future__ import annotations
 
 import inspect
+import io
+import json
+import math
 import re
 import runpy
 import shlex
@@ -35,6 +38,7 @@ from fake_provider._presets import PRESETS
 from pytest_ratelimit.__main__ import main
 from pytest_ratelimit._checks import CHECKED
 from pytest_ratelimit._findings import CODES
+from pytest_ratelimit._stats import tightest_cluster
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "tests" / "examples"
@@ -104,6 +108,7 @@ RUNS = {
     "properties": Run(("properties",), passed=1),
     "real clock": Run(("real_clock",), passed=2),
     "neighbours": Run(("neighbours",), passed=4),
+    "windows": Run(("windows",), passed=2),
 }
 # Scripts of one folder by the run's name, each with its arguments, run one after the other.
 SCRIPTS: dict[str, tuple[str, ...]] = {
@@ -188,7 +193,9 @@ def assert_prints(name: str, output: str) -> None:
 
 def ends_with(line: str, wanted: str) -> bool:
     """Whether a line is the wanted one, or pytest's mark or the error's class and that."""
-    return line == wanted or re.fullmatch(r"E +([\w.]+: )?", line.removesuffix(wanted)) is not None
+    return line == wanted or (
+        line.endswith(wanted) and bool(re.fullmatch(r"E\s*([\w.]+: )?", line.removesuffix(wanted)))
+    )
 
 
 def copy_example(folder: Path, path: str, name: str) -> None:
@@ -306,9 +313,7 @@ def test_every_command_is_known():
 
 def test_the_readme_begins_with_the_two_commands():
     """The first two console blocks of the README hold one line each: see it, and test it."""
-    commands = [
-        b.lines for b in BLOCKS if b.page == "README.md" and b.language == "console"
-    ]
+    commands = [b.lines for b in BLOCKS if b.page == "README.md" and b.language == "console"]
     assert commands[:2] == [(command,) for command in README_COMMANDS]
 
 
@@ -449,14 +454,17 @@ def test_every_keyword_has_a_value_outside_its_range_or_none():
 def test_trace_format_lists_every_field():
     """The three tables are the fields of the header, of a limit and of an attempt."""
     sections = sections_of(page("reference/trace-format.md"))
-    header = ["trace", *(f.name for f in fields(Trace) if f.name not in ("attempts", "limits"))]
-    assert names_of(sections["Header"]) == sorted_like(header, Trace(), "limits")
+    header = io.StringIO()
+    Trace().dump(header)
+    assert names_of(sections["Header"]) == list(json.loads(header.getvalue()))
     assert names_of(sections["A limit"]) == [f.name for f in fields(Limit)]
     assert names_of(sections["An attempt"]) == [f.name for f in fields(Attempt)]
 
 
 @pytest.mark.parametrize(
-    "module", [fake_provider, fake_provider.virtual_time, pytest_ratelimit], ids=lambda m: m.__name__
+    "module",
+    [fake_provider, fake_provider.virtual_time, pytest_ratelimit],
+    ids=lambda m: m.__name__,
 )
 def test_api_lists_every_public_name(module):
     """Each module's table is its `__all__`."""
@@ -471,3 +479,29 @@ def test_fidelity_lists_every_preset():
         for row in rows_of(sections_of(page("reference/fidelity.md"))["Presets"])
     }
     assert listed == {name: [limit.amount for limit in PRESETS[name]] for name in PRESETS}
+
+
+def test_judging_jitter_s_tables_are_computed():
+    """The least evidence and the least range are what the formulas of the checks give."""
+    section = sections_of(page("explanation/judging-jitter.md"))["Least evidence"]
+    rows = {row[0].strip("`"): row[1:] for row in rows_of(section)}
+    jitter = 0.1
+    for name, alpha, resolution in (("virtual, 1e-5", 1e-5, 1e-6), ("real, 1e-3", 1e-3, 5e-3)):
+        equal = next(n for n in range(2, 99) if n * (resolution / jitter) ** (n - 1) <= alpha)
+        growth = [
+            math.ceil((math.log(3) - math.log(alpha)) / ((delays - 1) * math.log(2)))
+            for delays in (4, 3, 2)
+        ]
+        assert rows.pop(name) == [str(number) for number in (equal, *growth)]
+    for n, listed in ((int(n), row) for n, row in rows.items()):
+        assert listed == [f"{widest_range(n, alpha):.3f}" for alpha in (1e-5, 1e-3)]
+
+
+def widest_range(n: int, alpha: float) -> float:
+    """The widest range, as a share of the jitter, in which n evenly spread delays are rejected."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        cluster = tightest_cluster([middle * i / (n - 1) for i in range(n)], 1.0)
+        low, high = (middle, high) if cluster.log_p <= math.log(alpha) else (low, middle)
+    return low

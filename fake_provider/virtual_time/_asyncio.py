@@ -63,6 +63,8 @@ def _virtual_select(real_select: Callable[..., Any]) -> Callable[..., Any]:
         if events:
             return events
         if timeout is not None and timeout <= 0:
+            if scheduler.stops.may_end_by_itself(me):
+                return real_select(self, 0)
             scheduler.busy_wait.count(_busy.EMPTY_SELECT_READS)
             scheduler.let_others_run(me)
             return real_select(self, 0)

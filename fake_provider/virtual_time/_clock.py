@@ -13,7 +13,7 @@ from typing import Final, Literal, Self
 
 from . import _clocks, _current, _real
 from . import _participants as states
-from ._errors import VirtualTimeError, VirtualTimeWarning
+from ._errors import RunStopped, VirtualTimeError, VirtualTimeWarning
 from ._scheduler import Scheduler
 from ._units import NANOSECONDS
 
@@ -192,6 +192,11 @@ class VirtualClock:
     def leaked(self) -> tuple[str, ...]:
         """The names of threads that were still alive when the clock closed."""
         return self._leaked
+
+    @property
+    def stopped(self) -> RunStopped | None:
+        """What ended the run early, if something did."""
+        return None if self._scheduler is None else self._scheduler.stops.final
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ class Dispatcher:
             return
         while self.inbox:
             self._empty_inbox()
-            if self.holder is None:
+            if self.holder is None and self.room.ready:
                 self.hand_over()
         if self._collects:
             gc.enable()

@@ -24,6 +24,17 @@ def wait_of(native_id: int) -> str:
     return _read(native_id, "syscall")
 
 
+def is_wait(line: str) -> bool:
+    """Whether a line of ``wait_of`` tells that the thread waits."""
+    return line not in ("", RUNNING)
+
+
+def is_timed(line: str) -> bool:
+    """Whether a line of ``wait_of`` tells of a wait for a lock that has a timeout."""
+    call = line.split()
+    return len(call) > 4 and call[0] == _FUTEX and call[4] != "0x0"
+
+
 def state_of(native_id: int) -> str:
     """RUNNING, LOCK, CALL or UNKNOWN."""
     call = wait_of(native_id).partition(" ")[0]

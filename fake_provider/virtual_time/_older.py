@@ -13,8 +13,13 @@ from ._participants import COMPUTING_PATIENCE_S, Participant, is_tool, left_behi
 if TYPE_CHECKING:
     from ._dispatcher import Dispatcher
 
-STEP_S: Final = 0.0005  # real seconds between two looks
-LONGEST_S: Final = 0.25  # real seconds for a thread that was woken, on a machine under load
+# In real seconds: between two looks at the threads,
+STEP_S: Final = 0.0005
+# for which a thread that waits with a timeout must not have moved: what waits for the interpreter
+# itself, which we hold when we look, does so with a timeout of 5 ms,
+TIMED_STEP_S: Final = 0.012
+# and at most for a thread to come to rest, on a machine under load.
+LONGEST_S: Final = 0.25
 
 
 class OlderThreads:
@@ -24,9 +29,11 @@ class OlderThreads:
         self._scheduler = scheduler
         self._threads: dict[int, threading.Thread] = {}
         self.tools: set[int] = set()  # native numbers of those that stay in real time
-        # Where each thread waited in the kernel when it was last seen to stand still. While it is
-        # still there, it has no work, and needs no time.
-        self._standing: dict[int, str] = {}
+        # Where each thread was seen to rest in the kernel. While it is still there, it has no
+        # work, and needs no time.
+        self._resting: dict[int, str] = {}
+        self._restless: set[int] = set()  # those that never rest, and are not waited for long
+        self._arriving: set[int] = set()  # those that are about to take part
 
     def meet(self) -> None:
         """Take note of every thread but the calling one; tools live in real time for good."""
@@ -37,7 +44,6 @@ class OlderThreads:
             self._threads[ident] = thread
             if thread in left_behind or is_tool(thread):
                 self.leave_out(thread)
-        self._standing = self._where()
 
     def leave_out(self, thread: threading.Thread) -> None:
         """Let a thread stay in real time, under this clock and every later one."""
@@ -55,14 +61,16 @@ class OlderThreads:
             return None
         thread = threading._active.get(ident)  # type: ignore[attr-defined]
         if thread is not None and (thread in left_behind or is_tool(thread)):
-            self.leave_out(thread)
+            scheduler.exempt.add(ident)
             return None
+        self._arriving.add(ident)  # before it waits for the mutex, which looks like rest
         try:
             scheduler.enter()
             me = scheduler.new_participant(thread.name if thread else f"thread {ident}", thread)
             me.is_this_thread()
             me.adopted = me.told = True  # a stop of this run is none of its business
             self._threads.pop(ident, None)
+            self._arriving.discard(ident)
             # Time stands still from here until it has queued for the baton.
             scheduler.outside.send(me, COMPUTING_PATIENCE_S)
             scheduler.participants[ident] = me
@@ -80,35 +88,47 @@ class OlderThreads:
         return bool(self._threads)
 
     def may_act(self) -> bool:
-        """Whether one of them has left the place where it stood, or cannot be watched."""
-        return bool(self._threads) and self.are_there() and not self._stand_still(self._where())
+        """Whether one of them has left the place where it rested, or cannot be watched."""
+        if self._arriving:
+            return True
+        return self.are_there() and any(
+            self._resting.get(ident) != _kernel.wait_of(thread.native_id or 0)
+            for ident, thread in self._threads.items()
+        )
 
     def give_time(self) -> None:
         """Let them reach a hooked call, in real time; the mutex is released meanwhile."""
         scheduler = self._scheduler
         scheduler.stats["graces"] += 1
         began = _real.monotonic()
-        where = self._where()
+        seen: dict[int, tuple[str, float]] = {}  # each thread's place, and since when
+        self._look(seen)
         while True:
             scheduler.leave()
             _real.sleep(STEP_S)
             scheduler.enter()
             if scheduler.is_busy():
                 return
-            before, where = where, self._where()
-            # One that stood still until now was woken, so it gets the time to come to rest again.
-            # A single look does not tell: it may stand at the interpreter's lock, which we hold.
-            woken = [i for i in where if where[i] != self._standing.get(i, where[i])]
-            restless = [
-                i for i in woken if where[i] != before.get(i) or where[i] == _kernel.RUNNING
-            ]
-            if not restless or _real.monotonic() - began > LONGEST_S:
+            moving = self._look(seen)
+            waits_for_nobody = not (moving - self._restless or self._arriving)
+            if waits_for_nobody or _real.monotonic() - began > LONGEST_S:
                 break
-        self._standing = {i: line for i, line in where.items() if line != _kernel.RUNNING}
+        self._restless |= moving
 
-    def _where(self) -> dict[int, str]:
-        return {i: _kernel.wait_of(t.native_id or 0) for i, t in self._threads.items()}
-
-    def _stand_still(self, where: dict[int, str]) -> bool:
-        return all(line and line == self._standing.get(ident) for ident, line in where.items())
-
+    def _look(self, seen: dict[int, tuple[str, float]]) -> set[int]:
+        """Note who rests; returns the others."""
+        now = _real.monotonic()
+        moving = set()
+        for ident, thread in list(self._threads.items()):
+            place = _kernel.wait_of(thread.native_id or 0)
+            if place and place == self._resting.get(ident):
+                continue
+            if ident not in seen or seen[ident][0] != place:
+                seen[ident] = (place, now)
+            needed_s = TIMED_STEP_S if _kernel.is_timed(place) else STEP_S
+            if _kernel.is_wait(place) and now - seen[ident][1] >= needed_s:
+                self._resting[ident] = place
+                self._restless.discard(ident)
+            else:
+                moving.add(ident)
+        return moving

@@ -177,17 +177,14 @@ class Scheduler(Dispatcher):
 
     def wake(self, key: object, count: int = 1) -> None:
         """Make the first waiters for a key runnable; from any thread, handler or finalizer."""
-        if _real.rlock_is_owned(self._mutex):
-            self.inbox.append((key, count))
-            return
-        try:
-            self.enter()
-            self.entries += 1
-            self.room.wake(key, count)
-            if self.holder is None and self.room.ready:
-                self.hand_over()
-        finally:
-            self.leave()
+        # First the note, then the mutex: who holds it looks at the inbox before time jumps.
+        self.inbox.append((key, count))
+        if not _real.rlock_is_owned(self._mutex):
+            try:
+                self.enter()
+                self.entries += 1
+            finally:
+                self.leave()
 
     def move_by_hand(self, passed_ns: int) -> None:
         """Let time pass although somebody could run: a test has moved a frozen time."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ._participants import Participant
 
 
+TURNS_TO_END = 100
+
+
 class Stops:
     """The exceptions that are due in one run."""
 
@@ -27,6 +30,7 @@ class Stops:
         self._scheduler = scheduler
         self.to_raise: BaseException | None = None  # by the main participant, when it blocks next
         self.final: RunStopped | None = None  # the run winds down because of it
+        self._turns_left = TURNS_TO_END
 
     def interrupt(self, exception: BaseException) -> None:
         """Let the main participant raise an exception at its current or next blocking point."""
@@ -45,6 +49,17 @@ class Stops:
         self._scheduler.tell_main(states.INTERRUPTED)
         if isinstance(exception, RunStopped):
             self._wind_down(exception)
+
+    def may_end_by_itself(self, me: "Participant") -> bool:
+        """Whether a loop with callbacks to run gets a few more turns before it is stopped.
+
+        The error that stops a run is often on its way to whoever runs the loop already; raised
+        in between, it would reach a loop that is about to stop, and be lost in its clean-up.
+        """
+        if me is not self._scheduler.main or self.to_raise is None or not self._turns_left:
+            return False
+        self._turns_left -= 1
+        return True
 
     def raise_for(self, me: "Participant", outcome: str) -> NoReturn:
         """Raise what an outcome of ``block`` stands for."""

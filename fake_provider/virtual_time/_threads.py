@@ -33,16 +33,14 @@ def start_joinable_thread(function: Any, handle: Any = None, daemon: bool = True
 
 
 def _start(function: Any, args: Any, kwargs: Any, starts: Callable[..., Any]) -> Any:
-    """Start a thread as a participant that is ready, unless a tool starts it or it is a tool."""
+    """Start a thread as a participant that is ready, unless it is a tool or a tool starts it."""
     thread = getattr(function, "__self__", None)
     if not isinstance(thread, threading.Thread):
         thread = None
     scheduler = _current.scheduler
-    if (
-        scheduler is None
-        or states.is_tool(thread or function)
-        or _current.participant(adopt=False) is None
-    ):
+    if scheduler is not None and states.is_tool(thread or function):
+        return starts(_run_tool, (scheduler, function, args, kwargs), {})
+    if scheduler is None or _current.participant(adopt=False) is None:
         return starts(function, args, kwargs)
     name = thread.name if thread else getattr(function, "__name__", "thread")
     one = scheduler.new_participant(name, thread)
@@ -81,6 +79,12 @@ def _run(scheduler: "Scheduler", me: Participant, function: Any, args: Any, kwar
             raise
     finally:
         finish(scheduler, me)
+
+
+def _run_tool(scheduler: "Scheduler", function: Any, args: Any, kwargs: Any) -> None:
+    """The life of a thread that stays in real time, from its first instruction on."""
+    scheduler.exempt.add(_real.get_ident())
+    function(*args, **kwargs)
 
 
 def finish(scheduler: "Scheduler", me: Participant) -> None:

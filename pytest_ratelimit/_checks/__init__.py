@@ -10,14 +10,19 @@ from pytest_ratelimit._checks._bounds import judge_bounds
 from pytest_ratelimit._checks._budgets import judge_cold_start, judge_overrun, judge_oversize
 from pytest_ratelimit._checks._digest import Digest
 from pytest_ratelimit._checks._evidence import judge_evidence, judge_quiet, judge_silence
+from pytest_ratelimit._checks._goodput import judge_goodput, judge_throttle
 from pytest_ratelimit._checks._hints import judge_hints, judge_windows, measure_hints
 from pytest_ratelimit._checks._jitter import judge_jitter, measure_jitter
 from pytest_ratelimit._checks._judgement import Judgement, inconclusive
 from pytest_ratelimit._checks._layers import judge_layers, measure_stacks
+from pytest_ratelimit._checks._outages import judge_outages
 from pytest_ratelimit._checks._policy import Policy
 from pytest_ratelimit._checks._progress import judge_losses
 from pytest_ratelimit._checks._recovery import judge_recovery
+from pytest_ratelimit._checks._replays import judge_output, judge_running
 from pytest_ratelimit._checks._seeds import judge_seeds
+from pytest_ratelimit._checks._sharing import judge_concurrency, judge_sharing
+from pytest_ratelimit._checks._starvation import judge_starvation
 from pytest_ratelimit._checks._synchronization import judge_synchronization, wave_drain_s
 from pytest_ratelimit._checks._terminal import judge_terminal
 from pytest_ratelimit._checks._waves import measure_waves
@@ -43,10 +48,18 @@ CHECKED = (
     "RL114",
     "RL121",
     "RL122",
+    "RL123",
+    "RL124",
     "RL201",
     "RL202",
     "RL203",
+    "RL204",
+    "RL205",
     "RL301",
+    "RL302",
+    "RL303",
+    "RL304",
+    "RL305",
     "RL901",
     "RL902",
     "RL903",
@@ -91,10 +104,18 @@ def judge(trace: Trace, policy: Policy = _DEFAULT) -> dict[str, Judgement]:
         "RL114": judge_work(digest),
         "RL121": judge_terminal(digest),
         "RL122": judge_recovery(digest),
+        "RL123": judge_output(digest),
+        "RL124": judge_running(digest),
         "RL201": judge_overrun(digest, unguided),
         "RL202": judge_cold_start(digest, unguided),
         "RL203": judge_oversize(digest),
+        "RL204": judge_concurrency(digest),
+        "RL205": judge_sharing(digest, unguided),
         "RL301": judge_losses(digest),
+        "RL302": judge_goodput(digest),
+        "RL303": judge_starvation(digest),
+        "RL304": judge_outages(digest),
+        "RL305": judge_throttle(digest),
         "RL902": judge_quiet(digest),
         "RL903": judge_silence(digest),
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ratelimit._checks._digest import cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from fake_provider._attempt import Attempt
     from fake_provider._limits import Limit
@@ -77,22 +77,28 @@ def bucket_excess(
     return best
 
 
-def in_flight_peak(attempts: Iterable[Attempt], ended_at: float) -> Peak:
-    """Return the largest number of tokens in flight at one instant.
+def in_flight_peak(
+    attempts: Iterable[Attempt],
+    ended_at: float,
+    each: Callable[[Attempt], int] = lambda attempt: attempt.tokens,
+) -> Peak:
+    """Return the largest amount in flight at one instant.
 
     Args:
         attempts: The attempts, in order of arrival.
         ended_at: When the trace was read, in seconds: the end of those still being served.
+        each: What one attempt holds while it is in flight; its tokens.
     """
     events: list[tuple[float, int, int, int]] = []
     for attempt in attempts:
         end = ended_at if attempt.ended_at is None else attempt.ended_at
         if end > attempt.arrived_at:
-            events.append((attempt.arrived_at, 1, attempt.index, attempt.tokens))
-            events.append((end, 0, attempt.index, -attempt.tokens))
+            held = each(attempt)
+            events.append((attempt.arrived_at, 1, attempt.index, held))
+            events.append((end, 0, attempt.index, -held))
     best, total = Peak(0.0, 0, -1), 0
-    for _, _, index, tokens in sorted(events):
-        total += tokens
+    for _, _, index, held in sorted(events):
+        total += held
         if total > best.amount:
             best = Peak(total, index, index)
     return best

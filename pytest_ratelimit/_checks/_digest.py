@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pytest_ratelimit._stats import median
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fake_provider._attempt import Attempt
     from fake_provider._limits import Limit
     from fake_provider._trace import Call, Trace
@@ -148,23 +150,8 @@ class Digest:
         arrivals, and hardly any is smaller. Delays are then mostly queueing.
         """
         attempts = self.trace.attempts
-        first = next((a.index for a in attempts if a.is_retry), None)
-        tail = [] if first is None else [a for a in attempts if a.index >= first]
-        if len(tail) < 13 or len({a.caller for a in tail}) < 3:
-            return 0.0
-        gaps = sorted(
-            (later.arrived_at - sooner.arrived_at) / max(1, later.tokens)
-            for sooner, later in itertools.pairwise(tail)
-        )
-        tokens = max(1.0, median(a.tokens for a in tail))
-        start = next((i for i, gap in enumerate(gaps) if gap * tokens > 10 * self.resolution), None)
-        if start is None:
-            return 0.0
-        mode, members = _most_common(gaps, start)
-        smaller = bisect_left(gaps, 0.9 * mode)
-        if members < _PACED_SHARE * len(gaps) or smaller > _PACED_SMALLER * len(gaps):
-            return 0.0
-        return mode * tokens
+        first = next((a.index for a in attempts if a.is_retry), len(attempts))
+        return paced_gap(attempts[first:], self.resolution)
 
     def limit_of(self, attempt: Attempt) -> Limit | None:
         """Return the limit that refused an attempt; None if no limit did."""
@@ -199,6 +186,30 @@ class Digest:
             if not call.succeeded:
                 waiting.append(work)
         return works
+
+
+def paced_gap(attempts: Sequence[Attempt], resolution: float) -> float:
+    """Return the gap of which one per token lies between most arrivals, in seconds, or 0.
+
+    Args:
+        attempts: Attempts in order of arrival; 13 of three callers at least show a pace.
+        resolution: Seconds below which two instants cannot be told apart.
+    """
+    if len(attempts) < 13 or len({a.caller for a in attempts}) < 3:
+        return 0.0
+    gaps = sorted(
+        (later.arrived_at - sooner.arrived_at) / max(1, later.tokens)
+        for sooner, later in itertools.pairwise(attempts)
+    )
+    tokens = max(1.0, median(a.tokens for a in attempts))
+    start = next((i for i, gap in enumerate(gaps) if gap * tokens > 10 * resolution), None)
+    if start is None:
+        return 0.0
+    mode, members = _most_common(gaps, start)
+    smaller = bisect_left(gaps, 0.9 * mode)
+    if members < _PACED_SHARE * len(gaps) or smaller > _PACED_SMALLER * len(gaps):
+        return 0.0
+    return mode * tokens
 
 
 def binding_hint(refused: Attempt) -> float | None:

@@ -20,6 +20,7 @@ import respx
 from respx.mocks import HTTPCoreMocker, Mocker
 
 from fake_provider._intercept import intercept
+from fake_provider._switchboard import is_loopback
 from fake_provider._transport import provider_side_effect
 from fake_provider._wire._shapes import Chunk
 from tests.fake_provider import clients
@@ -344,6 +345,34 @@ def test_allowed_host_is_reached(
         url = local_url.replace("127.0.0.1", "gateway.test")
         assert clients.fetch(clients.load(name), kind, url).content == b"real"
     assert {str(host).strip("b'") for host in names} == {"gateway.test"}
+
+
+def test_pool_of_httpcore2_is_answered_on_its_own() -> None:
+    """A pool that is used without httpx2 is answered too, whatever the case of its host."""
+    httpcore2 = pytest.importorskip("httpcore2")
+    with intercept(StubProvider(plain(), first_s=0.0)), httpcore2.ConnectionPool() as pool:
+        url = httpcore2.URL(scheme="https", host="GateWay.test", target="/")
+        assert pool.request("POST", url).content == MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("app.localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.9.10", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("127.0.0.1.evil.test", False),
+        ("localhost.evil.test", False),
+        ("notlocalhost", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_told_by_name_and_address(host: str, expected: bool) -> None:
+    """This machine is localhost and its subdomains, 127.0.0.0/8 and ::1, and no look-alike."""
+    assert is_loopback(host) is expected
 
 
 # ---------------------------------------------------------------- several providers

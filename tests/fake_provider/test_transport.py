@@ -277,6 +277,35 @@ def test_cancelled_task_is_cancelled(name: str) -> None:
 
 
 @both_libraries
+def test_answer_at_once_still_gives_other_tasks_a_turn(name: str) -> None:
+    """Tasks whose calls take no time alternate, as they would on a network."""
+    library = clients.load(name)
+    provider = StubProvider(plain(), first_s=0.0)
+
+    async def calls(client: object, who: str) -> None:
+        for _ in range(3):
+            await client.post(clients.URL, headers={"x-caller": who})
+
+    async def main() -> None:
+        async with library.AsyncClient(transport=ProviderTransport(provider)) as client:
+            await asyncio.gather(calls(client, "a"), calls(client, "b"))
+
+    asyncio.run(main())
+    callers = [request.headers["x-caller"] for request in provider.requests]
+    assert callers == ["a", "b"] * 3
+
+
+@both_kinds
+@both_libraries
+def test_error_of_the_provider_cancels(name: str, kind: str, log: list[str]) -> None:
+    """An error that the provider raises while it answers reaches the client as it is."""
+    provider = StubProvider(plain(), steps=[(0.5, None), Refused("stopped")], log=log)
+    with pytest.raises(Refused, match="stopped"):
+        clients.fetch(clients.load(name), kind, transport=ProviderTransport(provider))
+    assert log == ["sleep 0.5", "cancel"]
+
+
+@both_libraries
 def test_trio_sleeps_on_trios_clock(name: str) -> None:
     """Under trio the waits are trio's own, although asyncio is loaded."""
     library = clients.load(name)
