@@ -193,12 +193,15 @@ def _response(
 ) -> ClientResponse:
     """Return the library's response: a stream with its body to come, or all of it."""
     reply = delivery.reply
+    # Bytes, in an encoding that is stated, spare the library a guess at every header.
+    headers = [(name.encode(), value.encode()) for name, value in reply.headers]
     response: ClientResponse
     if reply.stream:
-        response = library.Response(reply.status, headers=reply.headers, stream=body(delivery))
+        response = library.Response(reply.status, headers=headers, stream=body(delivery))
     else:
-        content = b"".join(chunk.data for chunk in reply.chunks)
-        response = library.Response(reply.status, headers=reply.headers, content=content)
+        content = b"".join([chunk.data for chunk in reply.chunks])
+        response = library.Response(reply.status, headers=headers, content=content)
+    response.headers.encoding = "utf-8"
     return response
 
 

@@ -80,11 +80,12 @@ def judge_layers(digest: Digest, stacks: Sequence[Stack]) -> Judgement:
     retries = digest.trace.retries
     if not retries:
         return Judgement.unjudged("nothing was retried: it takes one call that was")
-    counted = any(attempt.sdk_retry is not None for attempt in retries)
-    if not counted and len(_long_calls(digest)) < _MIN_CALLS:
+    if not any(attempt.sdk_retry for attempt in retries) and len(_long_calls(digest)) < _MIN_CALLS:
+        counted = all(attempt.sdk_retry is not None for attempt in retries)
+        counter = "the SDK's retry counter stayed at 0" if counted else "no SDK sends its counter"
         return Judgement.unjudged(
-            f"the SDK sends no retry counter, and without it the pattern takes {_MIN_CALLS} calls "
-            f"with {_MIN_RETRIES} retries each"
+            f"{counter}, and without it the pattern takes {_MIN_CALLS} calls with {_MIN_RETRIES} "
+            "retries each"
         )
     return Judgement.of()
 
@@ -128,11 +129,16 @@ def _pattern(digest: Digest) -> list[int] | None:
     """Return the retry numbers before which nearly every call's delay falls back, if any.
 
     A schedule inside a schedule starts again at the same retries in every call, and nowhere
-    else; draws fall anywhere.
+    else; draws fall anywhere. Callers that make the same draws (RL104) are one piece of evidence
+    between them, unless what they draw repeats itself.
     """
     calls = _long_calls(digest)
     if len(calls) < _MIN_CALLS:
         return None
+    different = _different(calls, 10 * digest.resolution)
+    if len(different) < _MIN_CALLS and not all(_repeats(own, digest) for own in different):
+        return None
+    calls = different
     shortest = min(len(own) for own in calls)
     fallen, quiet = [], 0
     for i in range(1, shortest):
@@ -142,6 +148,23 @@ def _pattern(digest: Digest) -> list[int] | None:
         elif share <= 1 - _MOST:
             quiet += 1
     return fallen if fallen and len(fallen) + quiet == shortest - 1 else None
+
+
+def _different(calls: list[list[float]], tolerance: float) -> list[list[float]]:
+    """Return the rows of delays that differ, those of each length that were made first."""
+    rows = {tuple(round(delay / tolerance) for delay in own): own for own in reversed(calls)}
+    return list(rows.values())
+
+
+def _repeats(own: list[float], digest: Digest) -> bool:
+    """Return True if a row of delays begins anew after its first fall: the same delays again."""
+    fall = next((i for i in range(1, len(own)) if own[i] < _FALLEN * own[i - 1]), len(own))
+    # The outer delay is the one that fell, or the inner round begins with it.
+    for begin in (fall, fall + 1):
+        pairs = list(zip(own[begin:], own[:fall], strict=False))
+        if pairs and all(abs(again - first) <= 10 * digest.resolution for again, first in pairs):
+            return True
+    return False
 
 
 def _restarts(calls: list[list[float]], place: int) -> bool:
@@ -155,6 +178,7 @@ def _pattern_finding(digest: Digest, fallen: list[int]) -> Finding:
     calls = _long_calls(digest)
     longest = max(len(own) for own in calls) + 1
     inner = fallen[0]
+    counted = all(attempt.sdk_retry is not None for attempt in digest.trace.attempts)
     return Finding(
         code="RL112",
         severity="warning",
@@ -162,7 +186,10 @@ def _pattern_finding(digest: Digest, fallen: list[int]) -> Finding:
         f"{names(fallen)}: a retry loop inside another",
         evidence=(
             f"Calls made up to {longest:,} attempts, in rounds of {inner:,}.",
-            "No SDK counter says so: this is read from the delays.",
+            "The SDK's own counter stayed at 0: both loops are around it, and this is read from "
+            "the delays."
+            if counted
+            else "No SDK counter says so: this is read from the delays.",
         ),
         cause="two loops retry the same call, and their attempts multiply.",
         remedy=f"keep one of the two loops; {longest:,} attempts become "

@@ -98,8 +98,8 @@ def _output_finding(replays: list[_Again], broken: int) -> Finding:
     return Finding(
         code="RL123",
         severity="error" if error else "warning",
-        summary=f"{many(len(replays), 'answer')} of {broken:,} that broke off after output had "
-        "been delivered were asked for again from the start",
+        summary=f"{len(replays):,} of {many(broken, 'answer')} that broke off after output asked "
+        "for again from the start",
         evidence=tuple(lines),
         cause="what is retried is the reading of the answer, and not only its beginning: whoever "
         "reads it gets the first part twice.",
@@ -176,7 +176,7 @@ def _running_finding(digest: Digest, paid: list[_Again]) -> Finding:
                 f"{times[number] + 1:,} attempts at once or in a row."
             ),
             (
-                f"{len(unanswered):,} of the {many(len(times), 'call')} had no answer in the end. "
+                f"{len(unanswered):,} of {many(len(times), 'call')} had no answer in the end. "
                 f"Callers: {names(callers)}."
             ),
         ),

@@ -193,8 +193,8 @@ def _sharing_finding(uninformed: list[_Uninformed], *, severe: bool) -> Finding:
     return Finding(
         code="RL205",
         severity="error" if severe else "warning",
-        summary=f"{many(len(uninformed), 'call')} began, and were refused, while a refusal of "
-        f"their key still bound, by up to {seconds(until - attempt.arrived_at)}",
+        summary=f"{many(len(uninformed), 'call')} begun, and refused, while a refusal of the "
+        f"same key still bound, by up to {seconds(until - attempt.arrived_at)}",
         evidence=(
             (
                 f"Worst: {refused.caller} was told at {instant(_told_at(refused))} to wait "

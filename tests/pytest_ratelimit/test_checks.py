@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 
 import pytest
 
 from fake_provider._limits import Limit, Limits
 from fake_provider._trace import Trace
-from pytest_ratelimit._checks import CHECKED, Policy, check, judge
+from pytest_ratelimit._checks import CHECKED, Judgement, Policy, check, judge
+from pytest_ratelimit._checks._digest import Digest
+from pytest_ratelimit._checks._goodput import judge_goodput, judge_throttle
+from pytest_ratelimit._checks._replays import judge_output, judge_running
+from pytest_ratelimit._checks._sharing import judge_concurrency, judge_sharing
+from pytest_ratelimit._checks._starvation import judge_starvation
 from pytest_ratelimit._findings import CODES, SEVERITIES
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import probe, replay
-from tests.pytest_ratelimit.simulation import attempt, chains, refusal, trace_of
+from tests.pytest_ratelimit.simulation import Simulation, attempt, chains, refusal, trace_of
+from tests.pytest_ratelimit.test_goodput import slow_pacer
+from tests.pytest_ratelimit.test_outages import outage
+from tests.pytest_ratelimit.test_starvation import one_large
 
 TOKENS = Limits.of([Limit(kind="tokens", amount=10_000)])
 
@@ -24,6 +33,11 @@ def too_large() -> Trace:
 
 def stacked() -> Trace:
     return trace_of(*(refusal(sdk_retry=i % 2, arrived_at=float(i)) for i in range(4)))
+
+
+def crowded() -> Trace:
+    refused = refusal(call=1, caller="a1", reason="concurrent_requests", room=0.0)
+    return trace_of(attempt(ended_at=1.0), refused, limits=Limits(concurrent_requests=1))
 
 
 TRIPS: dict[str, Callable[[], Trace]] = {
@@ -40,13 +54,34 @@ TRIPS: dict[str, Callable[[], Trace]] = {
     "RL114": lambda: replay(delays.fixed()),
     "RL121": lambda: chains([[1.0]], terminal=True),
     "RL122": lambda: trace_of(refusal()),
+    "RL123": lambda: trace_of(
+        attempt(ended_at=2.0, output_at=1.0, reason="cut"), attempt(arrived_at=3.0)
+    ),
+    "RL124": lambda: trace_of(attempt(ended_at=9.0), attempt(arrived_at=3.0)),
     "RL201": lambda: replay(delays.fixed()),
     "RL202": lambda: replay(delays.fixed()),
     "RL203": too_large,
+    "RL204": crowded,
+    "RL205": lambda: replay(delays.hint_plus(1.0), hint="ceil"),
     "RL301": lambda: trace_of(refusal()),
+    "RL302": lambda: replay(delays.fixed()),
+    "RL303": lambda: one_large(1),
+    "RL304": lambda: outage(delays.full_jitter()),
+    "RL305": slow_pacer,
     "RL901": lambda: trace_of(refusal(), attempt(arrived_at=5.0)),
     "RL902": lambda: trace_of(attempt()),
     "RL903": Trace,
+}
+
+
+ALONE: dict[str, Callable[[Digest], Judgement]] = {
+    "RL123": judge_output,
+    "RL124": judge_running,
+    "RL204": judge_concurrency,
+    "RL205": lambda digest: judge_sharing(digest, frozenset()),
+    "RL302": judge_goodput,
+    "RL303": judge_starvation,
+    "RL305": judge_throttle,
 }
 
 
@@ -81,6 +116,24 @@ def test_every_finding_can_be_read_alone(code: str) -> None:
         if finding.severity == "error" and finding.code != "RL903":
             assert finding.attempts
         assert finding.p is None or 0 <= finding.p <= 1e-3
+
+
+@pytest.mark.parametrize("code", ["RL123", "RL124", "RL204", "RL205", "RL302", "RL303", "RL305"])
+def test_the_cost_of_a_check_is_flat(code: str) -> None:
+    """Eight times the attempts cost less than 24 times the processor time: no check is square."""
+
+    def cost(callers: int) -> float:
+        limit = Limit(kind="tokens", amount=callers * 400_000, algorithm="token-bucket", burst=9**6)
+        delay = delays.hint_plus(1.0)
+        trace = Simulation(delay, limit, callers=callers, hint="ceil", attempts=9).run()
+        digest = Digest(trace, Policy())
+        assert digest.works  # shared by all checks, and not this one's cost
+        start = time.process_time()
+        ALONE[code](digest)
+        return (time.process_time() - start) / len(trace.attempts)
+
+    small, large = (min(cost(callers) for _ in range(3)) for callers in (50, 400))
+    assert large < 3 * small + 5e-6
 
 
 def test_findings_come_worst_first() -> None:

@@ -98,31 +98,28 @@ def test_the_broken_job_fails_on_each_diagnosis(runs, diagnosis, codes):
 def test_the_repaired_job_passes(runs):
     """Jitter and a shared budget pass every check; nothing was refused, which is to be allowed."""
     assert_well_behaved(runs["repaired"].trace, strict=True, allow_quiet=True)
-    with pytest.raises(FindingsError, match="^RL902"):
+    with pytest.raises(FindingsError, match=r"^RL902"):
         assert_well_behaved(runs["repaired"].trace)
 
 
 @pytest.mark.parametrize("options", [[], ["--threads"]], ids=ENGINES)
-def test_json_is_one_object_of_three_runs(options, capsys):
-    """`--json` prints one object: the figures of each run, under their names."""
-    assert main(["demo", "--json", *options]) == 0
+def test_json_is_one_object_and_the_trace_file_holds_the_broken_run(options, tmp_path, capsys):
+    """`--json` prints the figures of each run; `--trace FILE` keeps the broken one to be loaded."""
+    file = tmp_path / "incident.jsonl"
+    assert main(["demo", "--json", *options, "--trace", str(file)]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert list(printed) == ["unlimited", "incident", "repaired"]
     assert [list(run) for run in printed.values()] == [SUMMARY] * 3
+    assert printed["unlimited"]["makespan_s"] == pytest.approx(30, rel=0.05)
     assert printed["incident"]["makespan_s"] == pytest.approx(852, rel=0.05)
     assert printed["incident"]["first_wave_refused"] == 8
+    assert printed["repaired"]["makespan_s"] == pytest.approx(38.7, rel=0.05)
+    assert printed["repaired"]["retries"] == 0
     assert printed["repaired"]["findings"] == []
-
-
-def test_trace_file_holds_the_broken_run(tmp_path, capsys):
-    """`--trace FILE` writes the broken run, as it can be loaded again."""
-    file = tmp_path / "incident.jsonl"
-    assert main(["demo", "--json", "--trace", str(file)]) == 0
-    summary = json.loads(capsys.readouterr().out)["incident"]
     trace = Trace.load(file)
-    assert len(trace.attempts) == summary["attempts"]
-    assert trace.makespan == pytest.approx(summary["makespan_s"], abs=1e-3)
-    assert len(trace.refused) == summary["refused"]
+    assert len(trace.attempts) == printed["incident"]["attempts"]
+    assert len(trace.refused) == printed["incident"]["refused"]
+    assert trace.makespan == pytest.approx(printed["incident"]["makespan_s"], abs=1e-3)
 
 
 @pytest.mark.parametrize("missing", ["anthropic", "tenacity"])

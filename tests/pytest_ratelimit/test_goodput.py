@@ -92,14 +92,14 @@ def test_the_incident_has_collapsed() -> None:
     (finding,) = goodput(replay(delays.fixed())).findings
     assert finding.severity == "error"
     assert str(finding) == (
-        "RL302 goodput-collapse: the job took 853.4 s, 25.7 x the ideal of 33.2 s\n"
+        "RL302 goodput-collapse: the job took 854.3 s, 25.8 x the ideal of 33.06 s\n"
         "\n"
-        "  The longest chain of one caller's calls was served in 29.9 s; tokens_per_minute needs "
-        "33.2 s for the 2,106,000 tokens served.\n"
+        "  The longest chain of one caller's calls was served in 29.78 s; tokens_per_minute "
+        "needs 33.06 s for the 2,106,000 tokens served.\n"
         "  Above 6 x the ideal plus 60 s it is a collapse. 633 of 685 attempts were refused.\n"
         "  Cause: refused attempts are charged as well, so that retries keep the limit full.\n"
-        "  Remedy: share one bucket of 60,000 tokens a second and 200,000 at once between all "
-        "callers: the job then takes about 39.8 s.\n"
+        "  Remedy: share one bucket of 60,000 tokens a second and 200,000 at once between all"
+        " callers: the job then takes about 39.67 s.\n"
         '  Accept: @pytest.mark.ratelimit(ignore={"RL302": "reason"})'
     )
 
@@ -182,12 +182,12 @@ def test_a_limiter_far_below_the_limit() -> None:
     (finding,) = throttle(slow_pacer()).findings
     assert finding.severity == "note"
     assert str(finding) == (
-        "RL305 over-throttled: 2.5 % of tokens_per_minute was used, nothing was refused, and the "
-        "job took 1,453 s, 38.1 x the ideal of 38.1 s\n"
+        "RL305 over-throttled: 2.5 % of tokens_per_minute was used, nothing was refused, and "
+        "the job took 1,453 s, 40.5 x the ideal\n"
         "\n"
         "  Sends are paced, one every 24.6 s, over 12 callers.\n"
-        "  The longest chain of one caller's calls was served in 10 s; tokens_per_minute needs "
-        "38.1 s for the 2,460,000 tokens served.\n"
+        "  The longest chain of one caller's calls was served in 10 s; tokens_per_minute "
+        "needs 35.9 s for the 2,460,000 tokens served.\n"
         "  Cause: the limiter on the client's side is set far below the provider's limit.\n"
         "  Remedy: raise its rate to 60,000 tokens a second.\n"
         '  Accept: @pytest.mark.ratelimit(ignore={"RL305": "reason"})'

@@ -24,6 +24,9 @@ from pytest_ratelimit._findings import Finding
         ("budget_tokens", 0, "above 0"),
         ("budget_per_s", float("inf"), "above 0"),
         ("max_wait_s", float("nan"), "above 0"),
+        ("recovery_share", 1.0, "above 0 and below 1"),
+        ("makespan_slack_s", -1.0, "at least 0"),
+        ("max_times_ideal", 0.0, "above 0"),
     ],
 )
 def test_threshold_out_of_its_range(name: str, value: float, allowed: str) -> None:

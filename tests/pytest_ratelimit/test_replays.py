@@ -42,8 +42,8 @@ def test_a_cut_stream_that_is_replayed() -> None:
     assert finding.severity == "error"
     assert finding.attempts == (1,)
     assert str(finding) == (
-        "RL123 replayed-after-output: 1 answer of 1 that broke off after output had been "
-        "delivered were asked for again from the start\n"
+        "RL123 replayed-after-output: 1 of 1 answer that broke off after output asked for again "
+        "from the start\n"
         "\n"
         "  Worst: agent-0, call 0, had read for 2 s when its answer broke off at t=3.000 s, and "
         "began again at t=4.000 s.\n"
@@ -75,7 +75,7 @@ def test_a_requeue_of_a_cut_stream_is_a_replay() -> None:
 
 
 def test_a_stream_that_the_client_closed_is_a_warning() -> None:
-    """A client that closed its stream may have had all it wanted: that is a warning, and says so."""
+    """A client that closed its stream may have had all it wanted: a warning that says so."""
     closed = cut(reason=None, cancelled_at=3.0)
     (finding,) = output(closed, attempt(arrived_at=4.0)).findings
     assert finding.severity == "warning"
@@ -111,7 +111,7 @@ def test_a_timeout_shorter_than_the_service_time() -> None:
         "served: 2,000 tokens paid for nothing\n"
         "\n"
         "  Worst: agent-0, call 0, gave up after 5 s, 3 attempts at once or in a row.\n"
-        "  1 of the 1 call had no answer in the end. Callers: agent-0.\n"
+        "  1 of 1 call had no answer in the end. Callers: agent-0.\n"
         "  Cause: the client's timeout is shorter than the time that the provider works on it.\n"
         "  Remedy: set timeout=23 on the client: the longest answer took 11.5 s.\n"
         '  Accept: @pytest.mark.ratelimit(ignore={"RL124": "reason"})'

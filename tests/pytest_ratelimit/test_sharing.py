@@ -98,6 +98,7 @@ def told(caller: str, at: float, hint: float, **changes: object) -> Attempt:
     """A refusal by the limit on tokens, with a hint."""
     fields: dict[str, object] = {
         "caller": caller,
+        "unit": caller,
         "arrived_at": at,
         "ended_at": at,
         "hint": hint,
@@ -114,7 +115,7 @@ def test_a_sibling_that_begins_while_a_refusal_binds() -> None:
     assert finding.severity == "warning"
     assert finding.attempts == (1,)
     assert str(finding) == (
-        "RL205 unshared-budget: 1 call began, and were refused, while a refusal of their key "
+        "RL205 unshared-budget: 1 call begun, and refused, while a refusal of the same key "
         "still bound, by up to 15 s\n"
         "\n"
         "  Worst: a0 was told at t=0.000 s to wait 20 s; a1 began call 1 at t=5.000 s.\n"
