@@ -9,10 +9,11 @@ from anyone: a re-queue, which is a new call for the same unit.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Literal
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from fake_provider._attempt import Layer
 from fake_provider._frames import NO_FRAMES, Relation, Stack
@@ -21,7 +22,11 @@ from fake_provider._lineage import Lineage, Scope, has_ended
 Attribution = Literal["exact", "inferred"]
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+def _nobody() -> None:
+    """Return the owner of a call that has none yet, or whose owner is gone."""
+
+
+@dataclass(slots=True, eq=False)
 class OpenCall:
     """A call as far as it is known: its attempts so far, and how the last one ended."""
 
@@ -32,6 +37,7 @@ class OpenCall:
     failed: bool = False
     # Scopes that had been started when its last attempt failed.
     births: int = 0
+    owner: Callable[[], Scope | None] = _nobody
     attribution: Attribution = "exact"
 
 
@@ -77,7 +83,6 @@ class Calls:
     def __init__(self, lineage: Lineage) -> None:
         self._lineage = lineage
         self._work: WeakKeyDictionary[Scope, _Work] = WeakKeyDictionary()
-        self._owners: WeakKeyDictionary[OpenCall, Scope] = WeakKeyDictionary()
         self._failed: dict[str, deque[OpenCall]] = {}
         self._units: dict[str, int] = {}
         self._count = 0
@@ -124,7 +129,7 @@ class Calls:
             waiting = self._failed.setdefault(call.digest, deque())
             if call not in waiting:
                 waiting.append(call)
-        owner = self._owners.get(call)
+        owner = call.owner()
         work = self._work.get(owner) if owner is not None else None
         if work is not None and work.call is call:
             work.ended_ns = now_ns
@@ -193,7 +198,7 @@ class Calls:
         if work is None:
             work = self._work[owner] = _Work(call, stack)
         work.call, work.stack = call, stack
-        self._owners[call] = owner
+        call.owner = ref(owner)
         return work
 
     def _new(self, owner: Scope, digest: str) -> OpenCall:
@@ -222,7 +227,7 @@ class Calls:
         """
         if claimant not in self._work and not self._lineage.born_after(claimant, call.births):
             return False
-        owner = self._owners.get(call)
+        owner = call.owner()
         if owner is None or has_ended(owner):
             return True
         work = self._work.get(owner)

@@ -97,6 +97,7 @@ class Stages:
         self._ids = Ids(model.seed)
         self._service_rng = random.Random(f"service time {model.seed}")
         self._bodies: dict[str, int] = {}
+        self._key_ids: dict[str, str] = {}
         self._last_ns = -1
         self._at_once = 0
 
@@ -314,8 +315,12 @@ class Stages:
 
     def _key_id(self, key: str) -> str:
         """Return eight hex digits that stand for an API key."""
-        salt = self._model.seed.to_bytes(8, "big")
-        return hashlib.blake2b(key.encode(), digest_size=4, key=salt).hexdigest()
+        identity = self._key_ids.get(key)
+        if identity is None:
+            salt = self._model.seed.to_bytes(8, "big")
+            identity = hashlib.blake2b(key.encode(), digest_size=4, key=salt).hexdigest()
+            self._key_ids[key] = identity
+        return identity
 
 
 def _sdk_retry(headers: Mapping[str, str]) -> int | None:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._judgement import Judgement
+from pytest_ratelimit._checks._schedule import full_jitter
 from pytest_ratelimit._checks._text import many, odds, seconds
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import log_binomial_tail, median
@@ -38,7 +39,7 @@ class _Flat(NamedTuple):
     members: list[Retry]
 
 
-def judge_growth(digest: Digest, *, jittered: bool) -> Judgement:
+def judge_growth(digest: Digest, drain_s: float, *, jittered: bool) -> Judgement:
     """Return the judgement on RL106.
 
     Null: the k-th delay is a share, drawn independently, of a ceiling that grows by
@@ -46,6 +47,7 @@ def judge_growth(digest: Digest, *, jittered: bool) -> Judgement:
 
     Args:
         digest: The trace's digest.
+        drain_s: Seconds that the limit needs to admit those that came back together, or 0.
         jittered: False if the delays were found not to vary: draws are then not independent, and
             only delays that are visibly equal count.
     """
@@ -59,11 +61,13 @@ def judge_growth(digest: Digest, *, jittered: bool) -> Judgement:
         )
     flat = _equal(digest, calls)
     if flat is not None:
-        return Judgement.of(_flat_finding(digest, flat))
+        return Judgement.of(_flat_finding(digest, flat, drain_s))
     flat, attainable = _flat(digest, calls)
     if not attainable:
         return Judgement.unjudged(_growth_missing(digest, calls))
-    return Judgement.of(_flat_finding(digest, flat) if flat is not None and jittered else None)
+    return Judgement.of(
+        _flat_finding(digest, flat, drain_s) if flat is not None and jittered else None
+    )
 
 
 def _own_schedules(digest: Digest) -> list[list[Retry]]:
@@ -138,7 +142,7 @@ def _growth_missing(digest: Digest, calls: list[list[Retry]]) -> str:
     )
 
 
-def _flat_finding(digest: Digest, flat: _Flat) -> Finding:
+def _flat_finding(digest: Digest, flat: _Flat, drain_s: float) -> Finding:
     """Return the finding that the delays do not grow."""
     factor = digest.policy.growth_factor
     delay = median(retry.delay for retry in flat.members)
@@ -157,18 +161,22 @@ def _flat_finding(digest: Digest, flat: _Flat) -> Finding:
             f"{again:,} of the {many(len(flat.members), 'retry')} were refused again.",
         ),
         cause="the delay does not depend on how often the call was refused.",
-        remedy=f"wait=wait_random_exponential(multiplier={max(1.0, math.ceil(delay)):g}, max=60)",
+        remedy=full_jitter(max(drain_s, math.ceil(delay))),
         p=None if flat.log_p is None else math.exp(flat.log_p),
         attempts=tuple(sorted(retry.attempt.index for retry in flat.members)),
     )
 
 
-def judge_delays(digest: Digest) -> Judgement:
+def judge_delays(digest: Digest, drain_s: float) -> Judgement:
     """Return the judgement on RL107.
 
     Null: delays are spread at least as wide as 0 to 0.1 s, so that few are next to nothing. A
     retry on another key or model is a fallback, and may come at once; so may one that was told
     to wait 0 s.
+
+    Args:
+        digest: The trace's digest.
+        drain_s: Seconds that the limit needs to admit those that came back together, or 0.
     """
     immediate_s = _IMMEDIATE_VIRTUAL_S if digest.trace.clock == "virtual" else _IMMEDIATE_REAL_S
     own = [r for r in digest.certain if r.path != "hint" and r.before.refused and _in_place(r)]
@@ -201,7 +209,7 @@ def judge_delays(digest: Digest) -> Judgement:
                 f"Delays spread over {seconds(_HOTTEST_S)} would do that with {odds(log_p)}.",
             ),
             cause="the code tries again without waiting, on the same key and model.",
-            remedy="wait=wait_random_exponential(multiplier=1, max=60)",
+            remedy=full_jitter(drain_s),
             p=math.exp(log_p),
             attempts=tuple(retry.attempt.index for retry in hot),
         )

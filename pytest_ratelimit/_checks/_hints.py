@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ratelimit._checks._demand import Charges
 from pytest_ratelimit._checks._digest import Retry, binding_hint
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._schedule import layer_of
+from pytest_ratelimit._checks._schedule import layer_of, uniform
 from pytest_ratelimit._checks._text import instant, many, names, seconds
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import median
@@ -52,8 +52,13 @@ def measure_hints(digest: Digest) -> HintEvidence:
     return HintEvidence(hinted, early, refused)
 
 
-def judge_hints(evidence: HintEvidence) -> Judgement:
-    """Return the judgement on RL103; giving up instead of waiting is legal."""
+def judge_hints(evidence: HintEvidence, drain_s: float) -> Judgement:
+    """Return the judgement on RL103; giving up instead of waiting is legal.
+
+    Args:
+        evidence: What `measure_hints` found.
+        drain_s: Seconds that the limit needs to admit those that came back together, or 0.
+    """
     if not evidence.hinted:
         if evidence.refused:
             return Judgement.unjudged(
@@ -64,7 +69,7 @@ def judge_hints(evidence: HintEvidence) -> Judgement:
             "no retry followed a refusal with a hint: it takes one refusal that says how long "
             "to wait, and a retry after it"
         )
-    return Judgement.of(_early_finding(evidence) if evidence.early else None)
+    return Judgement.of(_early_finding(evidence, drain_s) if evidence.early else None)
 
 
 def _requeues(digest: Digest) -> list[Retry]:
@@ -83,7 +88,7 @@ def _requeues(digest: Digest) -> list[Retry]:
     return requeues
 
 
-def _early_finding(evidence: HintEvidence) -> Finding:
+def _early_finding(evidence: HintEvidence, drain_s: float) -> Finding:
     """Return the finding about all that came too early."""
     early = evidence.early
     worst = max(early, key=lambda retry: -retry.excess)
@@ -100,7 +105,7 @@ def _early_finding(evidence: HintEvidence) -> Finding:
     ]
     if requeued:
         lines.append(f"{requeued:,} of them were re-queues: new calls for refused work.")
-    cause, remedy = _explain(evidence)
+    cause, remedy = _explain(evidence, drain_s)
     return Finding(
         code="RL103",
         severity="error",
@@ -113,12 +118,12 @@ def _early_finding(evidence: HintEvidence) -> Finding:
     )
 
 
-def _explain(evidence: HintEvidence) -> tuple[str, str]:
+def _explain(evidence: HintEvidence, drain_s: float) -> tuple[str, str]:
     """Return the pattern of the early retries, and what to do about it."""
     early = evidence.early
     who = "the SDK" if layer_of(early) == "sdk" else "the code around the SDK"
     hints = [retry.hint or 0.0 for retry in early]
-    longest, spread = max(hints), f"random.uniform(0, {max(1.0, max(hints) / 10):.2g})"
+    longest, spread = max(hints), uniform(max(drain_s, max(hints) / 10))
     wait = "wait at least the hint, or give up: sleep float(response.headers['retry-after'])"
     cap = _cap(evidence)
     if cap is not None:

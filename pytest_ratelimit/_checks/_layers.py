@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Without the SDK's counter: so many calls must show the pattern, each with so many retries.
 _MIN_CALLS = 3
 _MIN_RETRIES = 4
+# Delays that vary fall alike by chance: of three such calls in one run of 200, of eight in none.
+_MIN_VARIED = 8
 _FALLEN = 0.6
 _MOST = 0.9
 # After a fall the schedule starts again: its delay is the first one's, within this factor.
@@ -136,7 +138,7 @@ def _pattern(digest: Digest) -> list[int] | None:
     if len(calls) < _MIN_CALLS:
         return None
     different = _different(calls, 10 * digest.resolution)
-    if len(different) < _MIN_CALLS and not all(_repeats(own, digest) for own in different):
+    if len(different) < _MIN_VARIED and not all(_repeats(own, digest) for own in different):
         return None
     calls = different
     shortest = min(len(own) for own in calls)

@@ -51,7 +51,9 @@ def explain(
         shared: True if some callers were found to draw the same delays.
     """
     if path == "hint":
-        return _explain_hint(digest, max(drain_s, 1.0, delay_s / 10))
+        return _explain_hint(digest, max(drain_s, delay_s / 10))
+    if shared:
+        return Explanation("seed", "several callers draw the same random numbers.", _UNSEED)
     by_number = _own_delays(digest)
     tight = {number: delays for number, delays in by_number.items() if _tight(digest, delays)}
     middle = {number: median(delays) for number, delays in sorted(tight.items())}
@@ -62,8 +64,6 @@ def explain(
         return _explain_all(list(middle.values()), backoff)
     if tight:
         return _explain_some(middle, max(by_number), backoff)
-    if shared:
-        return Explanation("seed", "several callers draw the same random numbers.", _UNSEED)
     wider = backoff.replace("draw the delay at random", "widen the jitter")
     return Explanation("narrow", "the jitter is too narrow for the delay.", wider)
 
@@ -92,7 +92,7 @@ _UNSEED = (
 def _explain_hint(digest: Digest, spread_s: float) -> Explanation:
     """Return the explanation for exact obedience to the hint."""
     waited = [retry for retry in digest.certain if retry.path == "hint"]
-    spread = f"random.uniform(0, {_round_up(spread_s):g})"
+    spread = uniform(spread_s)
     if layer_of(waited) == "sdk":
         return Explanation(
             "hint",
@@ -167,13 +167,23 @@ def _regular(values: list[float]) -> bool:
     return not body or max(body) - min(body) <= _TIGHT * abs(max(body))
 
 
-def _backoff(spread_s: float, *, hinted: bool) -> str:
-    """Return the remedy: full jitter wide enough for the limit, and for the delay chosen."""
+def full_jitter(spread_s: float) -> str:
+    """Return the code that draws delays over so many seconds at first, or 1 s at least."""
     multiplier = max(1.0, _round_up(spread_s))
     longest = max(_LONGEST_BACKOFF_S, 4 * multiplier)
-    full = f"wait=wait_random_exponential(multiplier={multiplier:g}, max={longest:g})"
+    return f"wait=wait_random_exponential(multiplier={multiplier:g}, max={longest:g})"
+
+
+def uniform(spread_s: float) -> str:
+    """Return the code that draws jitter over so many seconds, or 1 s at least."""
+    return f"random.uniform(0, {max(1.0, _round_up(spread_s)):g})"
+
+
+def _backoff(spread_s: float, *, hinted: bool) -> str:
+    """Return the remedy: full jitter wide enough for the limit, and for the delay chosen."""
+    full = full_jitter(spread_s)
     if hinted:
-        return f"wait the hint plus random.uniform(0, {multiplier:g}); where there is none, {full}."
+        return f"wait the hint plus {uniform(spread_s)}; where there is none, {full}."
     return f"draw the delay at random, for example {full}."
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ratelimit._checks._demand import in_flight_peak
 from pytest_ratelimit._checks._digest import binding_hint
 from pytest_ratelimit._checks._judgement import Judgement
+from pytest_ratelimit._checks._schedule import uniform
 from pytest_ratelimit._checks._text import instant, many, names, seconds
 from pytest_ratelimit._findings import Finding
 
@@ -124,7 +125,7 @@ class _Uninformed(NamedTuple):
     binding: _Binding
 
 
-def judge_sharing(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
+def judge_sharing(digest: Digest, unguided: AbstractSet[int], drain_s: float) -> Judgement:
     """Return the judgement on RL205.
 
     Only a first attempt that was refused as well counts: one that fitted did no harm.
@@ -133,6 +134,7 @@ def judge_sharing(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
         digest: The trace's digest.
         unguided: Indices of refused retries that had neither waited for the hint nor for long
             enough to spread.
+        drain_s: Seconds that the limit needs to admit those that came back together, or 0.
     """
     hinted = [
         a
@@ -152,7 +154,7 @@ def judge_sharing(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
         return Judgement.of()
     again = bool(unguided & {attempt.index for attempt in hinted})
     severe = again or digest.policy.states_budget
-    return Judgement.of(_sharing_finding(uninformed, severe=severe))
+    return Judgement.of(_sharing_finding(uninformed, drain_s, severe=severe))
 
 
 def _uninformed(digest: Digest, refused: list[Attempt]) -> Iterator[_Uninformed]:
@@ -185,7 +187,7 @@ def _two_latest(bindings: list[_Binding]) -> list[_Binding]:
     return sorted(by_caller.values(), key=lambda b: b.until)[-2:]
 
 
-def _sharing_finding(uninformed: list[_Uninformed], *, severe: bool) -> Finding:
+def _sharing_finding(uninformed: list[_Uninformed], drain_s: float, *, severe: bool) -> Finding:
     """Return the finding about siblings that did not know of a refusal."""
     worst = max(uninformed, key=lambda found: found.binding.until - found.attempt.arrived_at)
     attempt, (until, refused) = worst
@@ -205,7 +207,6 @@ def _sharing_finding(uninformed: list[_Uninformed], *, severe: bool) -> Finding:
         ),
         cause="what one caller learns of the limit the others on its key do not know.",
         remedy="share the hint: let every caller on the key wait until the latest instant that "
-        f"any of them was told, plus random.uniform(0, {max(1.0, (refused.hint or 0.0) / 10):.2g}) "
-        "each; or take each call's cost from one shared budget.",
+        f"any of them was told, plus {uniform(max(drain_s, (refused.hint or 0.0) / 10))} each; or take each call's cost from one shared budget.",
         attempts=tuple(sorted(found.attempt.index for found in uninformed)),
     )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import anthropic
 import openai
 
+from fake_provider import FakeProvider
 from fake_provider._intercept import intercept
 from fake_provider._transport import ProviderTransport
 from tests.fake_provider import clients
@@ -36,9 +37,11 @@ CALLS = {
 }
 
 
-def build_provider(sdk: str) -> Any:
-    """Return the provider to measure: answers at once, without limits."""
-    return StubProvider(plain(BODIES[sdk]), first_s=0.0)
+def build_provider(sdk: str, *, stub: bool) -> Any:
+    """Return the provider to measure, which answers at once: all of it, or nothing but its door."""
+    if stub:
+        return StubProvider(plain(BODIES[sdk]), first_s=0.0)
+    return FakeProvider(tokens_per_minute=10**12, latency=0.0, clock="real")
 
 
 def mock_transport(library: Any, body: bytes) -> Any:
@@ -116,10 +119,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=150)
+    parser.add_argument("--stub", action="store_true", help="the doors alone, without a provider")
     arguments = parser.parse_args()
     for sdk in CALLS:
         for family in families(sdk):
-            provider = build_provider(sdk)
+            provider = build_provider(sdk, stub=arguments.stub)
             ways = build(sdk, family, provider)
             # Clients with a transport of their own do not notice the open door.
             with intercept(provider):

@@ -78,7 +78,7 @@ ALONE: dict[str, Callable[[Digest], Judgement]] = {
     "RL123": judge_output,
     "RL124": judge_running,
     "RL204": judge_concurrency,
-    "RL205": lambda digest: judge_sharing(digest, frozenset()),
+    "RL205": lambda digest: judge_sharing(digest, frozenset(), 0.0),
     "RL302": judge_goodput,
     "RL303": judge_starvation,
     "RL305": judge_throttle,

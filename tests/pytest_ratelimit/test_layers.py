@@ -79,9 +79,10 @@ def test_without_a_counter_a_regular_pattern_is_a_warning() -> None:
 
 def test_draws_that_fall_anywhere_are_no_pattern() -> None:
     """Full jitter falls back at random retries, which is not a loop in a loop."""
-    for seed in range(30):
-        trace = probe(delays.full_jitter(), seed=seed, attempts=8)
-        assert layers(trace).verdict == "ok", seed
+    for seed in range(100):
+        for callers in (3, 4, 8):
+            trace = probe(delays.full_jitter(), seed=seed, callers=callers, attempts=5)
+            assert layers(trace).verdict == "ok", (seed, callers)
 
 
 def test_too_little_without_a_counter() -> None:
