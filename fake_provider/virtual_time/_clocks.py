@@ -40,9 +40,11 @@ def sleep(secs: float) -> None:
         scheduler.let_others_run(me)
         return
     deadline_ns = scheduler.now_ns + wait_ns(secs)
-    outcome = scheduler.block(me, None, deadline_ns, f"{secs:g} s to pass")
-    if outcome is states.CLOSED:
-        _real.sleep(scheduler.seconds_until(deadline_ns) or 0.0)
+    while scheduler.now_ns < deadline_ns:
+        outcome = scheduler.block(me, None, deadline_ns, f"{secs:g} s to pass")
+        if outcome is states.CLOSED:
+            _real.sleep(scheduler.seconds_until(deadline_ns) or 0.0)
+            return
 
 
 def read() -> "Scheduler | None":

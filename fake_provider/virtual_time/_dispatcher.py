@@ -109,32 +109,40 @@ class Dispatcher:
         signal may raise anywhere.
         """
         _real.rlock_acquire(self._mutex)
-        self._collects = gc.isenabled()
-        if self._collects:
+        if gc.isenabled():
+            self._collects = True
             gc.disable()
 
     def leave(self) -> None:
         """Deal with the inbox and release the mutex, if this thread holds it."""
-        if not _real.rlock_is_owned(self._mutex):
-            return
-        while self.inbox:
-            self._empty_inbox()
-            if self.holder is None and self.room.ready:
-                self.hand_over()
-        if self._collects:
-            gc.enable()
-        _real.rlock_release(self._mutex)
+        try:
+            if _real.rlock_is_owned(self._mutex):
+                while self.inbox:
+                    self._empty_inbox()
+                    if self.holder is None and self.room.ready:
+                        self.hand_over()
+                if self._collects:
+                    gc.enable()
+                    self._collects = False
+        finally:
+            try:  # noqa: SIM105 - suppress() is slow, and every entry comes by here
+                _real.rlock_release(self._mutex)
+            except RuntimeError:  # an exception came before it was taken
+                pass
 
-    def hand_over(self, but_do_not_release: Participant | None = None) -> Participant | None:
-        """Choose the next holder and let it run; None if nobody can run now."""
+    def hand_over(self, caller: Participant | None = None) -> None:
+        """Choose the next holder and let it run, if anybody can run now.
+
+        Args:
+            caller: The participant whose thread this is; it needs no bell to go on.
+        """
         chosen = self._choose()
         if chosen is None and self._is_deadlocked() and self.tell_main(states.DEADLOCK):
             chosen = self._choose()
         if chosen is None:
             self.watchdog.start()
-        elif chosen is not but_do_not_release:
-            _real.lock_release(chosen.baton)
-        return chosen
+        elif chosen is not caller:
+            chosen.ring()
 
     def _choose(self) -> Participant | None:
         """Find who runs next, moving time when nobody can run at this instant."""
@@ -143,9 +151,9 @@ class Dispatcher:
         while True:
             self._empty_inbox()
             if room.ready:
-                chosen = room.pick()
+                self.holder = chosen = room.next_ready()
                 chosen.state = states.RUNNING
-                self.holder = chosen
+                room.forget(chosen)
                 if chosen is not self._last_holder:
                     self._last_holder = chosen
                     self.stats["switches"] += 1
@@ -193,7 +201,8 @@ class Dispatcher:
 
     def _empty_inbox(self) -> None:
         while self.inbox:
-            self.room.wake(*self.inbox.popleft())
+            self.room.wake(*self.inbox[0])
+            self.inbox.popleft()
 
     def _is_deadlocked(self) -> bool:
         """Whether nothing inside or outside this process can make anybody run."""

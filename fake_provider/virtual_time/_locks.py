@@ -30,10 +30,12 @@ def lock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> Any:
 
 def lock_release(self: Any, *_exception: Any) -> None:
     """``Lock.release`` and ``Lock.__exit__``."""
-    _release_lock(self)
-    scheduler = _current.scheduler
-    if scheduler is not None and id(self) in scheduler.room.waiters:
-        scheduler.wake(id(self))
+    try:
+        _release_lock(self)
+    finally:  # the handler of a signal may have raised after the release
+        scheduler = _current.scheduler
+        if scheduler is not None and id(self) in scheduler.room.waiters:
+            scheduler.wake(id(self))
 
 
 def rlock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> Any:
@@ -49,10 +51,12 @@ def rlock_release(self: Any, *_exception: Any) -> None:
 
     A waiter of a lock that is still held tries in vain and waits on.
     """
-    _release_rlock(self)
-    scheduler = _current.scheduler
-    if scheduler is not None and id(self) in scheduler.room.waiters:
-        scheduler.wake(id(self))
+    try:
+        _release_rlock(self)
+    finally:  # the handler of a signal may have raised after the release
+        scheduler = _current.scheduler
+        if scheduler is not None and id(self) in scheduler.room.waiters:
+            scheduler.wake(id(self))
 
 
 def _acquire(lock: Any, take: Callable[..., Any], blocking: bool, timeout: float, name: str) -> Any:

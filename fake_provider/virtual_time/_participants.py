@@ -16,6 +16,8 @@ FOREIGN: Final = "foreign"  # runs or waits outside the scheduler, without the b
 DONE: Final = "done"
 RELEASED: Final = "released"  # the clock has closed: an ordinary thread again
 
+PARKED: Final = frozenset({READY, BLOCKED})
+
 # Why a blocked participant runs again.
 GOT: Final = "got"  # what it waited for was there before it parked
 WOKEN: Final = "woken"
@@ -60,7 +62,7 @@ class Participant:
 
     __slots__ = (
         "adopted",
-        "baton",
+        "bell",
         "descriptors",
         "doing",
         "generation",
@@ -83,8 +85,8 @@ class Participant:
         self.adopted = False  # it is older than the clock
         self.ident = 0
         self.native_id = 0
-        self.baton = _real.new_lock()  # held except for the moment in which the baton is passed on
-        _real.lock_acquire(self.baton)
+        self.bell = _real.new_lock()  # released to let a parked thread look at its state
+        _real.lock_acquire(self.bell)
         self.state = NEW
         self.outcome = WOKEN
         self.key: object = None
@@ -93,6 +95,18 @@ class Participant:
         self.descriptors: Sequence[tuple[int, int]] = ()  # (descriptor, poll events) waited for
         self.told = False  # that the run was stopped
         self.doing = ""  # what it waits for, in words
+
+    def park(self) -> None:
+        """Let the thread of this participant wait until it may run."""
+        while self.state in PARKED:
+            _real.lock_acquire(self.bell)
+
+    def ring(self) -> None:
+        """Wake the parked thread; once too often does no harm, because it looks at its state."""
+        try:
+            _real.lock_release(self.bell)
+        except RuntimeError:  # the bell rings already
+            return
 
     def is_this_thread(self) -> None:
         """Take the identity of the calling thread."""

@@ -122,16 +122,15 @@ class Scheduler(Dispatcher):
                 if deadline_ns is not None:
                     room.add_timer(me, deadline_ns)
                 self.holder = None
-                chosen = self.hand_over(but_do_not_release=me)
+                self.hand_over(caller=me)
             finally:
                 self.leave()
-            if chosen is not me:
-                _real.lock_acquire(me.baton)
+            me.park()
             if me.outcome in states.STOPPING:
                 stops.raise_for(me, me.outcome)
             return me.outcome
         except BaseException:
-            self._withdraw(me)
+            self._recover(me)
             raise
         finally:
             me.inside = False
@@ -157,14 +156,12 @@ class Scheduler(Dispatcher):
                 if self.holder is me:
                     self.holder = None
                 if self.holder is None:
-                    self.hand_over(but_do_not_release=me)
-                chosen = self.holder
+                    self.hand_over(caller=me)
             finally:
                 self.leave()
-            if chosen is not me:
-                _real.lock_acquire(me.baton)
+            me.park()
         except BaseException:
-            self._withdraw(me)
+            self._recover(me)
             raise
         finally:
             me.inside = False
@@ -208,27 +205,45 @@ class Scheduler(Dispatcher):
         for one in {**dict.fromkeys(alive), **dict.fromkeys(self.room.ready), self.main: None}:
             if one is not self.main and not one.is_resting():
                 states.left_behind.add(one.thread)
-            if one.state is states.BLOCKED or one.state is states.READY:
-                blocked = one.state is states.BLOCKED and one is not self.main
-                stopped = self.stops.final is not None and not one.adopted and not one.is_idle()
-                one.outcome = states.ABANDONED if blocked and stopped else states.CLOSED
+            if one.state in states.PARKED:
+                ends = self.stops.final is not None and not one.adopted and not one.is_idle()
+                if one.state is states.BLOCKED and one is not self.main and ends:
+                    one.outcome = states.ABANDONED
+                elif one.outcome is not states.ABANDONED:
+                    one.outcome = states.CLOSED
                 one.state = states.RELEASED
-                _real.lock_release(one.baton)
+                one.ring()
         self.watchdog.stop()
         return alive
 
-    def _withdraw(self, me: Participant) -> None:
-        """An exception ends a wait: ``me`` runs on, with the baton if nobody else has it."""
+    def _recover(self, me: Participant) -> None:
+        """After an exception in a wait: let ``me`` run on, in a state that is whole again."""
+        while not self._is_mended(me):
+            continue
+
+    def _is_mended(self, me: Participant) -> bool:
+        try:
+            self._mend(me)
+        except BaseException:  # noqa: BLE001 - one more signal, while the first is on its way
+            return False
+        return True
+
+    def _mend(self, me: Participant) -> None:
+        """Mend what an exception left half done; ``me`` has the baton if nobody else has."""
         try:
             self.enter()
             if self.closed:
                 return
+            self.set_now(self.now_ns)
+            self.room.tidy()
             self.room.forget(me)
             if self.holder is None or self.holder is me:
                 self.holder = me
                 me.state = states.RUNNING
-                _real.lock_acquire(me.baton, False)  # it may have been released for us already
-            else:
-                self.outside.send(me, COMPUTING_PATIENCE_S)
+                return
+            self.outside.send(me, COMPUTING_PATIENCE_S)
+            self.room.forget(self.holder)
+            self.holder.state = states.RUNNING
+            self.holder.ring()
         finally:
             self.leave()

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from . import _current, _real
 from . import _participants as states
@@ -12,6 +12,9 @@ from ._units import wait_ns
 
 if TYPE_CHECKING:
     from ._scheduler import Scheduler
+
+# How often to look, every 10 ms, whether a thread has been started in spite of an exception.
+LOOKS_FOR_A_THREAD: Final = 20
 
 _real_delete = threading.Thread._delete  # type: ignore[attr-defined]
 
@@ -47,21 +50,33 @@ def _start(function: Any, args: Any, kwargs: Any, starts: Callable[..., Any]) ->
     one.inside = True  # until it runs
     one.told = scheduler.stops.final is not None  # it helps to clean up
     try:
-        scheduler.enter()
-        scheduler.entries += 1
-        scheduler.room.add_ready(one)
-    finally:
-        scheduler.leave()
-    scheduler.watchdog.start()
-    try:
-        return starts(_run, (scheduler, one, function, args, kwargs), {})
-    except BaseException:
         try:
             scheduler.enter()
-            scheduler.room.forget(one)
+            scheduler.entries += 1
+            scheduler.room.add_ready(one)
         finally:
             scheduler.leave()
+        scheduler.watchdog.start()
+        return starts(_run, (scheduler, one, function, args, kwargs), {})
+    except BaseException:
+        _forget_unless_started(scheduler, one)
         raise
+
+
+def _forget_unless_started(scheduler: "Scheduler", one: Participant) -> None:
+    """After an error, or a signal: a participant without a thread must never get the baton."""
+    for _ in range(LOOKS_FOR_A_THREAD):
+        if one.ident:
+            return
+        _real.sleep(0.01)
+    try:
+        scheduler.enter()
+        scheduler.room.forget(one)
+        if scheduler.holder is one:
+            scheduler.holder = None
+            scheduler.hand_over()
+    finally:
+        scheduler.leave()
 
 
 def _run(scheduler: "Scheduler", me: Participant, function: Any, args: Any, kwargs: Any) -> None:
@@ -69,7 +84,7 @@ def _run(scheduler: "Scheduler", me: Participant, function: Any, args: Any, kwar
     me.is_this_thread()
     scheduler.exempt.discard(me.ident)  # the number of a tool thread that has ended
     scheduler.participants[me.ident] = me
-    _real.lock_acquire(me.baton)
+    me.park()
     me.inside = False
     me.doing = ""
     try:

@@ -1,6 +1,8 @@
 """The waiting room: which participants can run, and what the others wait for.
 
-Plain tables, without threads and without a clock; the scheduler guards them with its mutex.
+Plain tables, without threads and without a clock; the scheduler guards them with its mutex. The
+handler of a signal may raise between any two steps, so that steps are in such an order that nobody
+is lost: a participant enters the next table before it leaves the last. ``tidy`` mends the rest.
 """
 
 import heapq
@@ -56,6 +58,29 @@ class WaitingRoom:
 
     def forget(self, one: Participant) -> None:
         """Take a participant out of every queue and void its timer."""
+        self._stop_waiting(one)
+        with suppress(ValueError):
+            self.ready.remove(one)
+
+    def make_ready(self, one: Participant, outcome: str) -> bool:
+        """Let a blocked participant run again; returns whether it was blocked."""
+        if one.state is not states.BLOCKED:
+            return False
+        one.outcome = outcome
+        self.ready.append(one)
+        one.state = states.READY
+        self._stop_waiting(one)
+        return True
+
+    def tidy(self) -> None:
+        """Mend the tables after an exception came in between."""
+        for one in dict.fromkeys(self.ready):
+            while self.ready.count(one) > 1:
+                self.ready.remove(one)
+            one.state = states.READY
+            self._stop_waiting(one)
+
+    def _stop_waiting(self, one: Participant) -> None:
         one.generation += 1
         queue = self.waiters.get(one.key)
         if queue is not None:
@@ -64,19 +89,8 @@ class WaitingRoom:
             if not queue:
                 del self.waiters[one.key]
         if one.descriptors:
-            one.descriptors = ()
             self.on_descriptors.pop(one, None)
-        if one.state is states.READY and one in self.ready:
-            self.ready.remove(one)
-
-    def make_ready(self, one: Participant, outcome: str) -> bool:
-        """Let a blocked participant run again; returns whether it was blocked."""
-        if one.state is not states.BLOCKED:
-            return False
-        self.forget(one)
-        one.state, one.outcome = states.READY, outcome
-        self.ready.append(one)
-        return True
+            one.descriptors = ()
 
     def wake(self, key: object, count: int) -> None:
         """Make the first waiters for a key ready."""
@@ -88,14 +102,11 @@ class WaitingRoom:
         for one in [queue[place] for place in range(min(count, len(queue)))]:
             self.make_ready(one, states.WOKEN)
 
-    def pick(self) -> Participant:
-        """Take the participant that runs next out of the ready queue."""
+    def next_ready(self) -> Participant:
+        """The participant that runs next; it stays in the ready queue until it is forgotten."""
         if self._rng is None or len(self.ready) == 1:
-            return self.ready.popleft()
-        place = self._rng.randrange(len(self.ready))
-        picked = self.ready[place]
-        del self.ready[place]
-        return picked
+            return self.ready[0]
+        return self.ready[self._rng.randrange(len(self.ready))]
 
     def can_go_on(self) -> bool:
         """Whether anybody in it can run, now or later."""
@@ -112,6 +123,7 @@ class WaitingRoom:
         """Make everybody ready whose deadline has come, in order of deadline and arrival."""
         timers = self._timers
         while timers and timers[0][0] <= now_ns:
-            _, _, one, generation = heapq.heappop(timers)
+            _, _, one, generation = timers[0]
             if generation == one.generation:
                 self.make_ready(one, states.TIMEOUT)
+            heapq.heappop(timers)

@@ -115,7 +115,8 @@ class Watchdog:
             scheduler.enter()
             if scheduler.closed or scheduler.holder is not None or scheduler.outside.in_grace:
                 return
-            if scheduler.hand_over() is not None or scheduler.outside.has_foreign():
+            scheduler.hand_over()
+            if scheduler.holder is not None or scheduler.outside.has_foreign():
                 return
             if scheduler.room.on_descriptors and _kernel.has_children():
                 return

@@ -23,7 +23,7 @@ from pytest_ratelimit._checks._replays import judge_output, judge_running
 from pytest_ratelimit._checks._seeds import judge_seeds
 from pytest_ratelimit._checks._sharing import judge_concurrency, judge_sharing
 from pytest_ratelimit._checks._starvation import judge_starvation
-from pytest_ratelimit._checks._synchronization import judge_synchronization, wave_drain_s
+from pytest_ratelimit._checks._synchronization import herd_drain_s, judge_synchronization
 from pytest_ratelimit._checks._terminal import judge_terminal
 from pytest_ratelimit._checks._waves import measure_waves
 from pytest_ratelimit._findings import SEVERITIES
@@ -86,7 +86,7 @@ def judge(trace: Trace, policy: Policy = _DEFAULT) -> dict[str, Judgement]:
     waves = measure_waves(digest, jitter)
     hints = measure_hints(digest)
     stacks = measure_stacks(digest)
-    drain_s = wave_drain_s(digest, next(iter(waves.harmful), None))
+    drain_s = herd_drain_s(digest, waves)
     seeds = judge_seeds(digest)
     shared = bool(seeds.findings)
     unguided = hints.indices | waves.collided

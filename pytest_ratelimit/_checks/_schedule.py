@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ratelimit._checks._text import names, seconds
-from pytest_ratelimit._stats import median
+from pytest_ratelimit._stats import median, on_coarse_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +56,9 @@ def explain(
         return Explanation("seed", "several callers draw the same random numbers.", _UNSEED)
     by_number = _own_delays(digest)
     tight = {number: delays for number, delays in by_number.items() if _tight(digest, delays)}
+    varied = [delays for number, delays in by_number.items() if number not in tight]
+    if _drawn_alike(digest, varied):
+        return Explanation("seed", "several callers draw the same random numbers.", _UNSEED)
     middle = {number: median(delays) for number, delays in sorted(tight.items())}
     hinted = any(retry.path == "early" for retry in digest.certain)
     # Full jitter over twice the delay keeps its mean.
@@ -159,6 +162,21 @@ def _tight(digest: Digest, delays: list[float]) -> bool:
     """Return True if two delays or more are as good as equal."""
     slack = _TIGHT * median(delays) + 10 * digest.resolution
     return len(delays) > 1 and max(delays) - min(delays) <= slack
+
+
+def _drawn_alike(digest: Digest, varied: list[list[float]]) -> bool:
+    """Return True if most delays that vary are equal to another's: the same draws, made again.
+
+    Neither the ends of a range count, at which a clipped draw lies, nor whole numbers.
+    """
+    slack = max(1e-6, digest.resolution)
+    equal = between = 0
+    for delays in varied:
+        inner = sorted(d for d in delays if min(delays) + slack < d < max(delays) - slack)
+        between += len(inner)
+        gaps = [math.inf, *(b - a for a, b in itertools.pairwise(inner)), math.inf]
+        equal += sum(min(pair) <= slack for pair in itertools.pairwise(gaps)) if inner else 0
+    return equal > between / 2 and not (varied and on_coarse_grid(varied, slack))
 
 
 def _regular(values: list[float]) -> bool:

@@ -192,6 +192,7 @@ def _sharing_finding(uninformed: list[_Uninformed], drain_s: float, *, severe: b
     worst = max(uninformed, key=lambda found: found.binding.until - found.attempt.arrived_at)
     attempt, (until, refused) = worst
     callers = list(dict.fromkeys(found.attempt.caller for found in uninformed))
+    spread = uniform(max(drain_s, (refused.hint or 0.0) / 10))
     return Finding(
         code="RL205",
         severity="error" if severe else "warning",
@@ -207,6 +208,7 @@ def _sharing_finding(uninformed: list[_Uninformed], drain_s: float, *, severe: b
         ),
         cause="what one caller learns of the limit the others on its key do not know.",
         remedy="share the hint: let every caller on the key wait until the latest instant that "
-        f"any of them was told, plus {uniform(max(drain_s, (refused.hint or 0.0) / 10))} each; or take each call's cost from one shared budget.",
+        f"any of them was told, plus {spread} each; or take each call's cost from one shared "
+        "budget.",
         attempts=tuple(sorted(found.attempt.index for found in uninformed)),
     )

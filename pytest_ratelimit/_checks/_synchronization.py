@@ -52,6 +52,26 @@ def wave_drain_s(digest: Digest, wave: Wave | None) -> float:
     return drain_s(binding.limit, len(wave.retries), binding.each, binding.room)
 
 
+def herd_drain_s(digest: Digest, waves: Waves) -> float:
+    """Return the seconds that the limit needs to admit those that it refused together, or 0.
+
+    Those are the largest wave that did harm; without one, the calls that were first refused
+    together.
+    """
+    if waves.harmful:
+        return wave_drain_s(digest, waves.harmful[0])
+    return max((_refused_drain_s(digest, herd) for herd in _failed_together(digest)), default=0.0)
+
+
+def _refused_drain_s(digest: Digest, herd: Sequence[Retry]) -> float:
+    """Return the seconds that the limit needs to admit the attempts before these retries."""
+    limit = digest.limit_of(herd[0].before)
+    if limit is None:
+        return 0.0
+    each = median(cost(retry.before, limit) for retry in herd)
+    return drain_s(limit, len(herd), each, herd[0].before.room or 0.0)
+
+
 class _Binding(NamedTuple):
     """The limit that refused some retries, the cost of each, and how many fitted."""
 
@@ -215,18 +235,18 @@ def _narrow_herds(digest: Digest) -> Iterator[_Herd]:
     by_call: dict[int, list[Retry]] = defaultdict(list)
     for retry in digest.certain:
         by_call[retry.attempt.call].append(retry)
-    for calls in _failed_together(digest):
+    for together in _failed_together(digest):
         rounds: dict[int, list[Retry]] = defaultdict(list)
-        for call in calls:
-            for retry in by_call[call]:
+        for first in together:
+            for retry in by_call[first.attempt.call]:
                 rounds[retry.number].append(retry)
         herd = _narrow(digest, rounds)
         if herd is not None:
             yield herd
 
 
-def _failed_together(digest: Digest) -> Iterator[list[int]]:
-    """Yield the sets of calls that were refused together at first, by enough callers."""
+def _failed_together(digest: Digest) -> Iterator[list[Retry]]:
+    """Yield the first retries of calls that were refused together, where callers are enough."""
     first = sorted(
         (r for r in digest.certain if r.number == 1 and r.before.refused),
         key=lambda r: r.failed_at,
@@ -237,7 +257,7 @@ def _failed_together(digest: Digest) -> Iterator[list[int]]:
             herd.append(retry)
             continue
         if len({r.attempt.caller for r in herd}) >= digest.policy.min_callers:
-            yield [r.attempt.call for r in herd]
+            yield herd
         herd = [] if retry is None else [retry]
 
 

@@ -171,7 +171,7 @@ def test_a_flat_backoff() -> None:
         "  Growing by 2 a retry would give 4 x; the median delay is 1 s.\n"
         "  506 of the 507 retries were refused again.\n"
         "  Cause: the delay does not depend on how often the call was refused.\n"
-        "  Remedy: wait=wait_random_exponential(multiplier=1, max=60)\n"
+        "  Remedy: wait=wait_random_exponential(multiplier=4.9, max=60)\n"
         '  Accept: @pytest.mark.ratelimit(ignore={"RL106": "reason"})'
     )
 

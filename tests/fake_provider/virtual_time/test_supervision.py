@@ -146,9 +146,7 @@ def test_an_interrupted_wait_leaves_a_thread_that_can_go_on(pipe):
             thread = threading.Thread(target=os.read, args=(reader, 1), daemon=True)
             thread.start()
             main = threading.main_thread().ident
-            start_real_thread(
-                lambda: (real_sleep(0.1), signal.pthread_kill(main, signal.SIGUSR1))
-            )
+            start_real_thread(lambda: (real_sleep(0.1), signal.pthread_kill(main, signal.SIGUSR1)))
             with pytest.raises(KeyboardInterrupt):
                 time.sleep(60)
             os.write(writer, b"x")

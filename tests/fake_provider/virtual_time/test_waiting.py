@@ -29,7 +29,9 @@ def picked(room):
     """The names of all that are ready, in the order in which they would run."""
     names = []
     while room.ready:
-        names.append(room.pick().name)
+        one = room.next_ready()
+        names.append(one.name)
+        room.forget(one)
     return names
 
 
@@ -83,7 +85,19 @@ def test_forget_takes_out_of_every_table():
     two = Participant(1, "two", None)
     room.add_ready(two)
     room.forget(two)
-    assert not room.can_go_on()
+    assert not room.ready
+
+
+def test_tidy_mends_a_room_in_disorder():
+    """Who is in the ready queue twice, or still waits, is ready once and waits for nothing."""
+    room = WaitingRoom()
+    one = blocked(room, "one", key="a", deadline_ns=5)
+    room.add_descriptors(one, [(0, 1)])
+    room.ready.extend([one, one])
+    room.tidy()
+    assert one.state is states.READY
+    assert (room.waiters, room.on_descriptors, room.next_deadline_ns()) == ({}, {}, None)
+    assert picked(room) == ["one"]
 
 
 def test_a_random_room_is_repeatable():
