@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from weakref import WeakKeyDictionary
 
-from fake_provider._lineage import Lineage, Scope
+from fake_provider._lineage import Lineage
+from fake_provider._waits import Scope
 
 HEADER = "x-caller"
 

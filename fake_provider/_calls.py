@@ -17,7 +17,8 @@ from weakref import WeakKeyDictionary, ref
 
 from fake_provider._attempt import Layer
 from fake_provider._frames import NO_FRAMES, Relation, Stack
-from fake_provider._lineage import Lineage, Scope, has_ended
+from fake_provider._lineage import Lineage
+from fake_provider._waits import Scope, has_ended
 
 Attribution = Literal["exact", "inferred"]
 

@@ -7,6 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fake_provider._wire._shapes import Chunk, Reply
+
+# A 429 with one of these codes is a bill, not a queue (OpenAI and Anthropic, read 2026-11-25).
+TERMINAL_CODES = frozenset(
+    {
+        "billing_error",
+        "contract_spend_limit_reached",
+        "credit_balance_exhausted",
+        "enforced_spend_limit_reached",
+        "insufficient_quota",
+        "organization_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+        "project_spend_limit_exceeded",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
@@ -131,3 +147,27 @@ def ask_script(script: Script, arrival: Arrival) -> Fault | None:
 def _is_answer(entry: object) -> bool:
     """Tell whether a script may answer with this."""
     return entry is None or isinstance(entry, Fault)
+
+
+def error_code(body: bytes) -> str | None:
+    """Return the machine-readable code of an error body, where there is one."""
+    try:
+        error = json.loads(body)["error"]
+        details = error.get("details") or {}
+        code = details.get("error_code") if isinstance(details, dict) else None
+        code = code or error.get("code") or error.get("type")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return str(code)
+
+
+def overridden(reply: Reply, headers: Mapping[str, str], body: bytes | None) -> Reply:
+    """Return the reply with a script's headers and body in place of the dialect's."""
+    own = {name.lower(): str(value) for name, value in headers.items()}
+    chunks = reply.chunks
+    if body is not None:
+        chunks = (Chunk(body, output_tokens=1),)
+        if not reply.stream:
+            own.setdefault("content-length", str(len(body)))
+    kept = tuple((name, value) for name, value in reply.headers if name not in own)
+    return Reply(reply.status, (*kept, *own.items()), chunks, reply.stream)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import threading
 from collections.abc import Callable, Mapping
@@ -14,34 +13,30 @@ from fake_provider._callers import Callers
 from fake_provider._calls import Calls
 from fake_provider._errors import AttemptLimit
 from fake_provider._exchange import Exchange
-from fake_provider._faults import Arrival, Fault, Script, ask_script
+from fake_provider._faults import (
+    TERMINAL_CODES,
+    Arrival,
+    Fault,
+    Script,
+    ask_script,
+    error_code,
+    overridden,
+)
 from fake_provider._hints import HintStyle, read_hint
 from fake_provider._ledger import Ledger
 from fake_provider._limiters import Decision
 from fake_provider._limits import Limits
-from fake_provider._lineage import Lineage, Scope
+from fake_provider._lineage import Lineage
 from fake_provider._recorder import NS, Record, Recorder
 from fake_provider._service import ServiceTime
 from fake_provider._tokens import Cost, CostModel
+from fake_provider._waits import Scope
 from fake_provider._wire import Dialect
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Hint, Ids, Reply, Request, Usage
 
 MAX_ATTEMPTS = 1_000
 # Ten times the largest fleet that starts together in anybody's test.
 MAX_AT_ONCE = 100_000
-# A 429 with one of these codes is a bill, not a queue (OpenAI and Anthropic, read 2026-11-25).
-TERMINAL_CODES = frozenset(
-    {
-        "billing_error",
-        "contract_spend_limit_reached",
-        "credit_balance_exhausted",
-        "enforced_spend_limit_reached",
-        "insufficient_quota",
-        "organization_spend_limit_exceeded",
-        "organization_usage_limit_exceeded",
-        "project_spend_limit_exceeded",
-    }
-)
 TERMINAL_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 422})
 OVERLOADED = frozenset({503, 529})
 
@@ -258,11 +253,11 @@ class Stages:
         if fault.status == 200:
             usage = Usage(cost.input_tokens, cost.output_tokens)
             reply = dialect.served(ask, usage, (), self._ids, wall_ns)
-            return _override(reply, fault.headers, body)
-        reply = _override(
+            return overridden(reply, fault.headers, body)
+        reply = overridden(
             dialect.error(fault.status, None, None, self._ids, wall_ns), fault.headers, body
         )
-        code = _error_code(reply.chunks[0].data)
+        code = error_code(reply.chunks[0].data)
         record.reason = "overloaded" if fault.status in OVERLOADED else "scripted"
         if code in TERMINAL_CODES:
             record.reason, record.terminal = code, True
@@ -327,27 +322,3 @@ def _sdk_retry(headers: Mapping[str, str]) -> int | None:
     """Return the SDK's own retry counter, if it sent one that can be read."""
     value = headers.get("x-stainless-retry-count", "")
     return int(value) if value.isdecimal() else None
-
-
-def _error_code(body: bytes) -> str | None:
-    """Return the machine-readable code of an error body, where there is one."""
-    try:
-        error = json.loads(body)["error"]
-        details = error.get("details") or {}
-        code = details.get("error_code") if isinstance(details, dict) else None
-        code = code or error.get("code") or error.get("type")
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-    return str(code)
-
-
-def _override(reply: Reply, headers: Mapping[str, str], body: bytes | None) -> Reply:
-    """Return the reply with a script's headers and body in place of the dialect's."""
-    own = {name.lower(): str(value) for name, value in headers.items()}
-    chunks = reply.chunks
-    if body is not None:
-        chunks = (Chunk(body, output_tokens=1),)
-        if not reply.stream:
-            own.setdefault("content-length", str(len(body)))
-    kept = tuple((name, value) for name, value in reply.headers if name not in own)
-    return Reply(reply.status, (*kept, *own.items()), chunks, reply.stream)

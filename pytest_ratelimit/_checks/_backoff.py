@@ -23,8 +23,6 @@ _EQUAL_IN_TWO = 3
 _EQUAL = 1e-6
 # Hints are ignored altogether where so many of the retries after one came before it allowed.
 _IGNORED = 0.9
-_IMMEDIATE_VIRTUAL_S = 1e-3
-_IMMEDIATE_REAL_S = 0.02
 # Full jitter over a tenth of a second is the hottest backoff that is still one.
 _HOTTEST_S = 0.1
 
@@ -171,14 +169,14 @@ def judge_delays(digest: Digest, drain_s: float) -> Judgement:
     """Return the judgement on RL107.
 
     Null: delays are spread at least as wide as 0 to 0.1 s, so that few are next to nothing. A
-    retry on another key or model is a fallback, and may come at once; so may one that was told
-    to wait 0 s.
+    retry on another key, host or model is a fallback, and may come at once; so may one that was
+    told to wait 0 s.
 
     Args:
         digest: The trace's digest.
         drain_s: Seconds that the limit needs to admit those that came back together, or 0.
     """
-    immediate_s = _IMMEDIATE_VIRTUAL_S if digest.trace.clock == "virtual" else _IMMEDIATE_REAL_S
+    immediate_s = digest.immediate_s
     own = [r for r in digest.certain if r.path != "hint" and r.before.refused and _in_place(r)]
     if not own:
         return Judgement.unjudged(
@@ -218,6 +216,5 @@ def judge_delays(digest: Digest, drain_s: float) -> Judgement:
 
 def _in_place(retry: Retry) -> bool:
     """Return True if a retry asks the same model with the same key, and was not told 0 s."""
-    before, attempt = retry.before, retry.attempt
-    same = (before.key, before.model_class) == (attempt.key, attempt.model_class)
-    return same and (before.hint is None or before.hint > 0)
+    before = retry.before
+    return not retry.elsewhere and (before.hint is None or before.hint > 0)

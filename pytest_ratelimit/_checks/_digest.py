@@ -24,6 +24,8 @@ Path = Literal["own", "early", "hint"]
 REAL_RESOLUTION_S = 5e-3
 REAL_HINT_TOLERANCE_S = 0.02
 WHOLE_SECOND_S = 1.0
+IMMEDIATE_VIRTUAL_S = 1e-3
+IMMEDIATE_REAL_S = 0.02
 _PACED_SHARE = 0.3
 _PACED_SMALLER = 0.1
 _PACED_TOLERANCE = 0.02
@@ -56,6 +58,16 @@ class Retry(NamedTuple):
         """Seconds waited beyond the hint, or beyond nothing where none bound."""
         return self.delay - (self.hint or 0.0)
 
+    @property
+    def elsewhere(self) -> bool:
+        """True if it asks another key, host or model than the attempt before."""
+        before, attempt = self.before, self.attempt
+        return (before.key, before.host, before.model_class) != (
+            attempt.key,
+            attempt.host,
+            attempt.model_class,
+        )
+
 
 GroupKey = tuple[int, Path]
 
@@ -75,6 +87,7 @@ class Digest:
         self.alpha = policy.alpha_for(trace)
         self.log_alpha = math.log(self.alpha)
         self.resolution = max(trace.resolution, REAL_RESOLUTION_S if real else 1e-9)
+        self.immediate_s = IMMEDIATE_REAL_S if real else IMMEDIATE_VIRTUAL_S
         self._tolerance = max(self.resolution, REAL_HINT_TOLERANCE_S if real else 0.0)
 
     @cached_property
@@ -113,9 +126,18 @@ class Digest:
 
     @cached_property
     def certain(self) -> list[Retry]:
-        """The retries that statistics may use: nothing about their calls was inferred."""
+        """The retries that statistics may use.
+
+        Nothing about their calls was inferred; nor are they fallbacks, which go to another key,
+        host or model at once and have no backoff to judge.
+        """
         inferred = {call.number for call in self.trace.calls if call.inferred}
-        return [retry for retry in self.retries if retry.attempt.call not in inferred]
+        return [
+            retry
+            for retry in self.retries
+            if retry.attempt.call not in inferred
+            and not (retry.delay <= self.immediate_s and retry.elsewhere)
+        ]
 
     @cached_property
     def groups(self) -> dict[GroupKey, list[Retry]]:

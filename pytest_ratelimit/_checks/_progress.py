@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 
 
 def judge_losses(digest: Digest) -> Judgement:
-    """Return the judgement on RL301; a call still being served is not lost."""
+    """Return the judgement on RL301.
+
+    A call still being served is not lost, nor is one that was answered elsewhere.
+    """
+    saved = _saved(digest)
     lost = [
         work[-1]
         for work in digest.works
-        if not any(call.succeeded for call in work) and work[-1].attempts[-1].ended_at is not None
+        if not any(call.succeeded for call in work)
+        and work[-1].attempts[-1].ended_at is not None
+        and work[-1].number not in saved
     ]
     if not lost:
         return Judgement.of()
@@ -49,6 +55,31 @@ def judge_losses(digest: Digest) -> Judgement:
             attempts=tuple(sorted(call.attempts[-1].index for call in lost)),
         )
     )
+
+
+def _saved(digest: Digest) -> set[int]:
+    """Return the calls after which their caller asked another key, host or model at once.
+
+    With another model the request is another one, and so is the call.
+    """
+    saved: set[int] = set()
+    last: dict[str, Call] = {}
+    for call in digest.trace.calls:
+        before = last.get(call.caller)
+        last[call.caller] = call
+        if before is None or before.succeeded:
+            continue
+        ended, begun = before.attempts[-1], call.attempts[0]
+        at_once = ended.ended_at is not None and (
+            0 <= begun.arrived_at - ended.ended_at <= digest.immediate_s
+        )
+        if at_once and (ended.key, ended.host, ended.model_class) != (
+            begun.key,
+            begun.host,
+            begun.model_class,
+        ):
+            saved.add(before.number)
+    return saved
 
 
 def _ending(call: Call) -> str:

@@ -69,12 +69,13 @@ def _failed_by_itself(attempt: Attempt) -> bool:
 def _same_request(again: _Again) -> bool:
     """Return True if both attempts ask for the same, as far as a trace can tell."""
     before, attempt = again
-    return (before.key, before.model_class, before.input_tokens, before.max_tokens) == (
-        attempt.key,
-        attempt.model_class,
-        attempt.input_tokens,
-        attempt.max_tokens,
-    )
+    return _asks(before) == _asks(attempt)
+
+
+def _asks(attempt: Attempt) -> tuple[object, ...]:
+    """Return whom an attempt asks, and for how much."""
+    whom = (attempt.key, attempt.host, attempt.model_class)
+    return (*whom, attempt.input_tokens, attempt.max_tokens)
 
 
 def _output_finding(replays: list[_Again], broken: int) -> Finding:
@@ -119,7 +120,7 @@ def judge_running(digest: Digest) -> Judgement:
 
     An error if the one before still ran, if a call was given up on twice or more, or if it never
     had an answer; a warning if waiting longer would have been cheaper, once. A request to another
-    key or model is a hedge.
+    key, host or model is a hedge.
     """
     running = [again for again in _continued(digest) if _overlaps(digest, again)]
     if not running and not any(_abandoned(attempt) for attempt in digest.trace.attempts):

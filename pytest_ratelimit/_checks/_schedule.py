@@ -136,6 +136,9 @@ def _explain_some(middle: dict[int, float], last: int, backoff: str) -> Explanat
     if tail and max(middle.values()) <= min(middle.values()) * (1 + _TIGHT):
         return lost_at_cap(max(middle.values()), f"from retry {numbers[0]} on every delay is")
     if tail:
+        rule = _explain_all(list(middle.values()), backoff)
+        if rule.kind == "seed":
+            return rule
         return Explanation(
             "first-only", f"there is jitter before retry {numbers[0]} only, none after.", backoff
         )

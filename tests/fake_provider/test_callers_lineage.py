@@ -385,6 +385,18 @@ def test_another_question_after_a_failure_is_a_new_call():
     assert [len(call.attempts) for call in trace_of(run, [Fault()]).calls] == [1, 1]
 
 
+@pytest.mark.xfail(strict=True, reason="only the body is compared, and both have none")
+def test_requests_to_two_endpoints_are_no_retries_of_each_other():
+    """Another path is another question, whatever the bodies."""
+
+    def run():
+        for listing in (CLIENT.models.list, CLIENT.messages.batches.list):
+            with pytest.raises(anthropic.NotFoundError):
+                listing()
+
+    assert [len(call.attempts) for call in trace_of(run).calls] == [1, 1]
+
+
 def test_a_worker_started_later_takes_up_the_unit_that_was_given_up():
     """The work of a thread that has ended is claimed by the next one that asks the same."""
 
@@ -461,7 +473,6 @@ def test_a_retry_of_the_sdk_from_another_scope_finds_its_call(calls):
 
 
 @pytest.mark.parametrize("failed", [False, True])
-@pytest.mark.xfail(strict=True, reason="a caller's work holds its call, and the call its caller")
 def test_callers_that_are_gone_are_forgotten(calls, failed):
     """Nothing keeps a task or thread alive that made calls, whether they failed or not."""
     agent = Agent()

@@ -207,6 +207,37 @@ def test_a_reset_is_recorded_as_the_wait_until_the_cost_fits(pad_s):
     assert sent.tm_min * 60 + sent.tm_sec >= 60
 
 
+@pytest.mark.parametrize("algorithm", ["sliding-window", "token-bucket"])
+@pytest.mark.parametrize(
+    "pad_s",
+    [
+        0.0,
+        pytest.param(
+            100.0,
+            marks=pytest.mark.xfail(
+                strict=True, reason="the pad is in the trace, not in the header"
+            ),
+        ),
+    ],
+)
+def test_a_client_that_waits_until_the_reset_is_not_early(algorithm, pad_s):
+    """The trace never asks for more than the only header that the client was sent."""
+    style = HintStyle(form="reset", pad_s=pad_s)
+    with FakeProvider(
+        tokens_per_minute=6_000,
+        tokens_per_request=3_000,
+        algorithm=algorithm,
+        hint=style,
+        latency=0,
+        start=0,
+    ) as provider:
+        ask(), time.sleep(10), ask()
+        reset = refused()["anthropic-ratelimit-tokens-reset"]
+        (hinted,) = provider.trace.refused
+    sent = time.strptime(reset, "%Y-%m-%dT%H:%M:%SZ")
+    assert hinted.ended_at + hinted.hint <= sent.tm_min * 60 + sent.tm_sec
+
+
 @pytest.mark.parametrize(("share", "wait"), [(0.0, 50), (0.5, 60), (1.0, 60)])
 def test_refusals_may_be_charged(share, wait):
     """A refusal that is charged makes the next wait longer, and the hint knows."""

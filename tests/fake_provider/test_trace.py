@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fake_provider import Attempt, Limit, Limits, Trace, TraceError
 
-exact = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+exact = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 
 
 def attempt(**changes):

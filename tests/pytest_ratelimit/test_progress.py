@@ -37,3 +37,16 @@ def test_a_client_that_gave_up_waiting_lost_its_call() -> None:
     """A timeout on the client's side is a loss, and is called one."""
     (finding,) = losses(trace_of(attempt(ended_at=30.0, cancelled_at=10.0))).findings
     assert finding.evidence[0] == "The last answer was none, the client gave up waiting (1 x)."
+
+
+def test_a_call_that_another_model_answered_is_not_lost() -> None:
+    """A call that its caller asked of another model at once is saved; a second later it is not."""
+
+    def then(at: float, **changes: object) -> Judgement:
+        return losses(trace_of(refusal(), attempt(call=1, unit="v", arrived_at=at, **changes)))
+
+    assert then(0.0, model_class="claude-y").verdict == "ok"
+    assert then(0.0, host="second.test").verdict == "ok"
+    assert then(0.0).verdict == "note"
+    assert then(1.0, model_class="claude-y").verdict == "note"
+    assert then(0.0, model_class="claude-y", caller="agent-1").verdict == "note"

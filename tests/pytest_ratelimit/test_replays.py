@@ -134,9 +134,9 @@ def test_an_attempt_beside_one_that_runs_on_is_an_error() -> None:
         assert "sent the next one while it ran" in finding.evidence[0]
 
 
-@pytest.mark.parametrize("other", [{"key": "1badcafe"}, {"model_class": "claude-y"}])
-def test_a_hedge_to_another_key_or_model_is_innocent(other: dict[str, object]) -> None:
-    """A second request to another key or model, while the first one runs, is a hedge."""
+@pytest.mark.parametrize("other", [{"key": "1badcafe"}, {"host": "b.test"}, {"model_class": "y"}])
+def test_a_hedge_to_another_key_host_or_model_is_innocent(other: dict[str, object]) -> None:
+    """A second request to another key, host or model, while the first one runs, is a hedge."""
     assert running(attempt(ended_at=30.0), attempt(arrived_at=10.0, **other)).verdict == "ok"
     assert running(given_up(), attempt(arrived_at=6.0, **other)).verdict == "ok"
 

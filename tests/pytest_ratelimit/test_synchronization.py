@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 
@@ -222,3 +223,15 @@ def test_immediate_retries_of_several_callers_are_a_wave_too() -> None:
         "delays of at most 0 s are too short for jitter to keep 8 callers apart."
     )
     assert "multiplier=1, max=60" in finding.remedy
+
+
+@pytest.mark.parametrize("other", [{"key": "1badcafe"}, {"host": "b.test"}, {"model_class": "y"}])
+def test_falling_back_together_is_no_herd(other: dict[str, str]) -> None:
+    """Callers that turn to another key, host or model at once had no delay to spread."""
+    attempts = []
+    for call in range(8):
+        own = {"call": call, "caller": f"a{call}"}
+        attempts += [refusal(**own), attempt(**own, arrived_at=1e-4, ended_at=1.0, **other)]
+    assert sync(trace_of(*attempts)).verdict == "n/a"
+    late = [dataclasses.replace(a, arrived_at=1.0) if a.status == 200 else a for a in attempts]
+    assert sync(trace_of(*late)).verdict == "FLAG"

@@ -22,3 +22,6 @@ for name, (job, max_retries) in JOBS.items():
     codes = sorted({code for run in runs for code in run["findings"]}) or ["none"]
     print(f"{name:10}  {max_retries:11}  {makespan:6.1f} s  {attempts:8.0f}", end="  ")
     print(f"{refused:12.0f} of 12 ", *codes)
+
+first = replay(clients.unmodified, LIMITS, max_retries=2).findings[0]
+print(f"\nunmodified, {first.code}: {first.cause}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import itertools
 import queue
 import random
 import threading
@@ -153,6 +154,6 @@ def log_of(seed: int, schedule: str) -> tuple[tuple[int, int, str], ...]:
         program = Program(seed, clock, exact=schedule == "fifo")
         log = program.run()
         assert program.errors == []
-        assert all(before[0] <= after[0] for before, after in zip(log, log[1:], strict=False))
+        assert all(before[0] <= after[0] for before, after in itertools.pairwise(log))
         assert clock.stats["foreign"] == 0
     return log

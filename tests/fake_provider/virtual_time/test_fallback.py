@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import datetime
+import datetime as dt
 import queue
 import threading
 import time
@@ -41,7 +41,7 @@ def test_what_is_looked_up_by_name_is_virtual(shallow):
     began = real_clock()
     clock = shallow()
     try:
-        wall, stamp = time.time(), datetime.datetime.now()
+        wall, stamp = time.time(), dt.datetime.now()
         lock = threading.Lock()
 
         def hold():
@@ -51,7 +51,7 @@ def test_what_is_looked_up_by_name_is_virtual(shallow):
         run_threads(hold, hold)
         assert clock.elapsed() == 20.0
         assert time.time() - wall == 20.0
-        assert (datetime.datetime.now() - stamp).total_seconds() == 20.0
+        assert (dt.datetime.now() - stamp).total_seconds() == 20.0
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(time.sleep, [1, 2, 3]))
         assert clock.elapsed() == 24.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import datetime
+import datetime as dt
 import subprocess
 import sys
 import threading
@@ -24,13 +24,13 @@ T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 def live(began=T0):
     """Sleep, wait, run a loop and trio; every clock must agree that 156.8 s have passed."""
     wall, monotonic, counter = time.time(), time.monotonic(), time.perf_counter()
-    stamp = datetime.datetime.now(datetime.UTC)
+    stamp = dt.datetime.now(dt.UTC)
     assert wall == pytest.approx(began, abs=0.01)
     time.sleep(90.5)
     assert time.time() - wall == pytest.approx(90.5, abs=2e-6)
     assert time.monotonic() - monotonic == pytest.approx(90.5, abs=2e-6)
     assert time.perf_counter() - counter == pytest.approx(90.5, abs=2e-6)
-    passed = datetime.datetime.now(datetime.UTC) - stamp
+    passed = dt.datetime.now(dt.UTC) - stamp
     assert passed.total_seconds() == pytest.approx(90.5, abs=2e-6)
     done = threading.Event()
     threading.Timer(10, done.set).start()
@@ -97,7 +97,7 @@ def test_nested_frozen_times():
         with freeze_time("2026-01-01"):
             time.sleep(60)
             assert time.time() == T0 + 60
-        assert datetime.datetime.now() == datetime.datetime(2025, 1, 1, 0, 1)
+        assert dt.datetime.now() == dt.datetime(2025, 1, 1, 0, 1)
 
 
 def test_frozen_inside_a_running_loop():
@@ -141,7 +141,7 @@ def test_moving_back_does_not_move_the_clock():
 
 
 def test_shallow_functions_in_threads_see_frozen_time():
-    """freezegun alone gives real time to code close to ``Thread.run``; under the clock it is one."""
+    """What freezegun alone would take for code of ``threading`` sees frozen time as well."""
     with freeze_time("2026-01-01"), VirtualClock():
         seen = []
         thread = threading.Thread(target=lambda: seen.append(time.time()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _thread
-import datetime
+import datetime as dt
 import functools
 import gc
 import queue
@@ -70,9 +70,7 @@ def test_every_alias_of_sleep_is_virtual(five):
         pytest.param(lambda: time.clock_gettime(time.CLOCK_MONOTONIC) * 10**9, id="gettime"),
         pytest.param(lambda: time.clock_gettime_ns(time.CLOCK_REALTIME), id="gettime-ns"),
         pytest.param(lambda: imported_datetime.now().timestamp() * 10**9, id="datetime"),
-        pytest.param(
-            lambda: imported_datetime.now(datetime.UTC).timestamp() * 10**9, id="datetime-utc"
-        ),
+        pytest.param(lambda: imported_datetime.now(dt.UTC).timestamp() * 10**9, id="datetime-utc"),
     ],
 )
 def test_every_alias_of_a_clock_is_virtual(read_ns):
@@ -91,7 +89,7 @@ def test_calendar_functions_show_virtual_time():
         assert time.localtime()[:3] == (2026, 3, 7)
         assert time.strftime("%Y-%m-%d") == "2026-03-07"
         assert time.ctime() == time.asctime() == time.asctime(time.localtime())
-        assert str(datetime.date.today()) == "2026-03-07"
+        assert str(dt.date.today()) == "2026-03-07"
         assert imported_datetime.today().day == 7
         assert time.gmtime(0)[:1] == (1970,)
         assert time.strftime("%Y", time.gmtime(0)) == "1970"
@@ -107,7 +105,7 @@ def test_datetime_keeps_its_type():
     with VirtualClock(0.000_001_9):
         assert type(Stamp.now()) is Stamp
         assert type(Stamp.utcnow()) is Stamp
-        assert imported_datetime.now(datetime.UTC).microsecond == 1
+        assert imported_datetime.now(dt.UTC).microsecond == 1
         assert imported_datetime.utcnow().tzinfo is None
 
 
@@ -190,7 +188,7 @@ def test_an_exception_passes_through_a_swap():
 
 def test_hooks_leave_no_references_behind():
     """Thousands of openings do not change the reference counts of what is hooked."""
-    watched = [time.sleep, time.monotonic, _real.Lock, _real.SimpleQueue, datetime.datetime]
+    watched = [time.sleep, time.monotonic, _real.Lock, _real.SimpleQueue, dt.datetime]
     with VirtualClock():
         pass
     gc.collect()

@@ -26,7 +26,7 @@ def run_python(code):
         "clock.__enter__(); threading.Thread(target=time.sleep, args=(0.05,)).start()",
         "clock.__enter__(); pool = ThreadPoolExecutor(2); pool.submit(time.sleep, 60).result()",
         "clock.__enter__(); threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
-        "p = ThreadPoolExecutor(1); p.submit(int).result(); clock.__enter__(); p.submit(int).result()",
+        "p = ThreadPoolExecutor(1); p.submit(int).result(); clock.__enter__(); p.submit(int)",
     ],
     ids=["sleep", "thread", "pool", "daemon", "older-pool"],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import itertools
 import queue
 import random
 import threading
@@ -71,7 +72,7 @@ def run(seed):
 
 def closest(log):
     """The smallest distance between two events of different threads, in seconds."""
-    pairs = zip(log, log[1:], strict=False)
+    pairs = itertools.pairwise(log)
     return min(after[3] - before[3] for before, after in pairs if before[0] != after[0])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import signal
 import threading
@@ -121,16 +122,21 @@ def test_time_moves_on_when_patience_ends(pipe):
     """A thread that blocks longer than a second lets time move, with a warning that names it."""
     reader, writer = pipe
     seen = []
-    with (
-        pytest.warns(VirtualTimeWarning, match=r"time moved while thread .*os\.read"),
-        VirtualClock() as clock,
-    ):
-        thread = threading.Thread(target=lambda: seen.append((os.read(reader, 1), clock.elapsed())))
-        thread.start()
-        time.sleep(5)
-        os.write(writer, b"x")
-        thread.join()
-    assert seen == [(b"x", 5.0)]
+
+    def run():
+        with VirtualClock() as clock:
+            thread = threading.Thread(
+                target=lambda: os.read(reader, 1) and seen.append(clock.now())
+            )
+            thread.start()
+            time.sleep(5)
+            os.write(writer, b"x")
+            thread.join()
+            assert seen == [clock.now()]
+            assert clock.elapsed() == 5.0
+
+    with pytest.warns(VirtualTimeWarning, match=r"time moved while thread .*os\.read"):
+        run()
 
 
 def test_an_interrupted_wait_leaves_a_thread_that_can_go_on(pipe):
@@ -252,17 +258,22 @@ def test_a_deadlock_names_every_task():
         async with asyncio.TaskGroup() as group:
             group.create_task(ask(event), name="asker")
 
-    with pytest.raises(VirtualDeadlock, match=r"task 'asker' waits, .* await event\.wait\(\)"):
-        with VirtualClock():
-            asyncio.run(main())
+    message = r"task 'asker' waits, .* await event\.wait\(\)"
+    with pytest.raises(VirtualDeadlock, match=message), VirtualClock():
+        asyncio.run(main())
 
 
 def test_a_deadlock_with_idle_workers_is_found():
     """Workers of a pool that wait for work do not hide a deadlock, and are not hurt by it."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        with pytest.raises(VirtualDeadlock), VirtualClock():
-            list(pool.map(time.sleep, [1, 1]))
-            threading.Event().wait()
+
+        def run():
+            with VirtualClock():
+                list(pool.map(time.sleep, [1, 1]))
+                threading.Event().wait()
+
+        with pytest.raises(VirtualDeadlock):
+            run()
         assert pool.submit(lambda: "alive").result(timeout=5) == "alive"
 
 
@@ -271,9 +282,12 @@ def test_a_deadlock_ends_a_pool_cleanly():
     stuck = threading.Lock()
     stuck.acquire()
     before = threading.active_count()
-    with pytest.raises(VirtualDeadlock), VirtualClock() as clock:
-        with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            list(pool.map(lambda _: stuck.acquire(), range(3)))
+    with (
+        pytest.raises(VirtualDeadlock),
+        VirtualClock() as clock,
+        concurrent.futures.ThreadPoolExecutor(3) as pool,
+    ):
+        list(pool.map(lambda _: stuck.acquire(), range(3)))
     assert threading.active_count() == before
     assert clock.leaked == ()
 
@@ -283,10 +297,11 @@ def test_a_deadlock_ends_a_pool_cleanly():
 
 def test_the_limit_stops_a_poller():
     """A thread that polls for ever stops the run at the limit, and no later."""
-    with pytest.raises(VirtualTimeLimit, match="passed its limit of 3600 s") as caught:
-        with VirtualClock(limit=3600) as clock:
-            threading.Thread(target=lambda: [time.sleep(7) for _ in range(10**6)]).start()
-            threading.Event().wait()
+    with (
+        pytest.raises(VirtualTimeLimit, match="passed its limit of 3600 s") as caught,
+        VirtualClock(limit=3600) as clock,
+    ):
+        run_threads(lambda: [time.sleep(7) for _ in range(10**6)])
     assert clock.elapsed() == 3598.0
     assert "waits for 7 s to pass" in str(caught.value)
 
@@ -324,7 +339,7 @@ def test_after_a_stop_nothing_waits():
             time.sleep(1)
         with pytest.raises(VirtualTimeLimit):
             threading.Event().wait()
-        with threading.Lock(), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with held_often, concurrent.futures.ThreadPoolExecutor(1) as pool:
             assert pool.submit(lambda: 7).result() == 7
         assert clock.elapsed() == 0.0
 
@@ -345,9 +360,12 @@ def test_an_interrupt_reaches_a_waiting_thread():
         finally:
             ended.append(clock.elapsed())
 
-    with pytest.raises(Enough, match="fifty"), VirtualClock() as clock:
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda _: work(), range(2)))
+    with (
+        pytest.raises(Enough, match="fifty"),
+        VirtualClock() as clock,
+        concurrent.futures.ThreadPoolExecutor(2) as pool,
+    ):
+        list(pool.map(lambda _: work(), range(2)))
     assert ended == [50.0, 50.0]
 
 
@@ -389,20 +407,22 @@ def test_an_interrupt_by_the_main_thread_waits_for_its_next_block():
 
 def test_a_strict_clock_refuses_a_busy_wait():
     """A strict run fails where it would have to guess, and names the line."""
-    with pytest.raises(VirtualTimeError, match=r"busy wait: thread .* time\.monotonic\(\)"):
-        with VirtualClock(strict=True):
-            end = time.monotonic() + 60
-            while time.monotonic() < end:
-                pass
+
+    def spin():
+        while time.monotonic() < 1_060:
+            pass
+
+    message = r"busy wait: thread .* time\.monotonic\(\)"
+    with pytest.raises(VirtualTimeError, match=message), VirtualClock(strict=True):
+        spin()
 
 
 def test_a_strict_clock_refuses_foreign_blocking(pipe):
     """A thread that blocks where no hook sees it fails a strict run."""
     reader, writer = pipe
-    with pytest.raises(VirtualTimeError, match=r"foreign blocking: .* os\.read\(reader, 1\)"):
-        with VirtualClock(strict=True):
-            threading.Thread(target=lambda: os.read(reader, 1)).start()
-            time.sleep(5)
+    message = r"foreign blocking: .* os\.read\(reader, 1\)"
+    with pytest.raises(VirtualTimeError, match=message), VirtualClock(strict=True):
+        run_threads(lambda: os.read(reader, 1), lambda: time.sleep(5))
     os.write(writer, b"x")
 
 
@@ -410,11 +430,13 @@ def test_a_strict_violation_is_not_swallowed():
     """A strict run fails at its end, even if the code under test caught the error."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         pool.submit(int).result()
-        with pytest.raises(VirtualTimeError, match="adopted thread"), VirtualClock(strict=True):
-            try:
+
+        def run():
+            with VirtualClock(strict=True), contextlib.suppress(Exception):
                 pool.submit(time.sleep, 0.05).result()
-            except Exception:
-                time.sleep(0.04)
+
+        with pytest.raises(VirtualTimeError, match="adopted thread"):
+            run()
 
 
 def test_a_strict_clock_accepts_what_is_exact():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import time
 
 import pytest
@@ -54,7 +54,7 @@ def test_nested_journeys():
     with VirtualClock(), time_machine.travel(0.0, tick=False):
         with time_machine.travel(T0):
             time.sleep(60)
-            assert datetime.datetime.now(datetime.UTC).minute == 1
+            assert dt.datetime.now(dt.UTC).minute == 1
         assert time.time() == 60.0
 
 

@@ -188,10 +188,14 @@ def test_gevent_is_refused(monkeypatch):
     [
         "import trio; trio.run(trio.sleep, 50)",
         "import anyio; anyio.run(anyio.sleep, 50, backend='trio')",
-        "from freezegun import freeze_time\n"
-        "    with freeze_time('2026-01-01') as f: time.sleep(20); f.tick(30)",
-        "import time_machine\n"
-        "    with time_machine.travel(0.0): time.sleep(50); assert time.time() == 50.0",
+        (
+            "from freezegun import freeze_time\n"
+            "    with freeze_time('2026-01-01') as f: time.sleep(20); f.tick(30)"
+        ),
+        (
+            "import time_machine\n"
+            "    with time_machine.travel(0.0): time.sleep(50); assert time.time() == 50.0"
+        ),
         "import asyncio; asyncio.run(asyncio.sleep(50))",
         "import concurrent.futures as f; f.ThreadPoolExecutor(1).submit(time.sleep, 50).result()",
     ],

@@ -59,7 +59,7 @@ def test_a_mock_clock_inside():
 def test_a_deadlock_is_found_at_once():
     """A task that waits for ever is a deadlock, which reaches the caller of ``trio.run``."""
     with (
-        pytest.raises(VirtualDeadlock, match="task 'trio.sleep_forever' waits"),
+        pytest.raises(VirtualDeadlock, match=r"task 'trio\.sleep_forever' waits"),
         VirtualClock() as clock,
     ):
         trio.run(trio.sleep_forever)
