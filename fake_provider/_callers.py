@@ -51,17 +51,18 @@ class Callers:
     def __init__(self, lineage: Lineage) -> None:
         self._lineage = lineage
         self._labels: WeakKeyDictionary[Scope, str] = WeakKeyDictionary()
-        self._taken: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+        self._taken: set[str] = set()
 
     def owner(self) -> Scope:
         """Return the scope whose calls the current request belongs to."""
         return self._lineage.owner(self._lineage.scope())
 
-    def name(self, owner: Scope, headers: Mapping[str, str]) -> str:
-        """Return the caller's name: as stated, by header, or the task's or thread's."""
-        return _named.get() or headers.get(HEADER) or self._label(owner)
+    def stated_name(self, headers: Mapping[str, str]) -> str | None:
+        """Return the caller's name as stated by the test or by a header, if it was."""
+        return _named.get() or headers.get(HEADER) or None
 
-    def _label(self, owner: Scope) -> str:
+    def label(self, owner: Scope) -> str:
         """Return a label for a task or thread that is the same in every run."""
         # A job has no name of its own: the thread that runs it is the caller.
         owner = self._lineage.thread_of(owner) or owner
@@ -80,5 +81,9 @@ class Callers:
             kind = "task"
         if _MADE_UP.match(given):
             given = kind
-        count = self._taken[given] = self._taken.get(given, 0) + 1
-        return f"{given} {count}" if given == kind or count > 1 else given
+        count = self._counts[given] = self._counts.get(given, 0) + 1
+        label = f"{given} {count}" if given == kind or count > 1 else given
+        if label in self._taken:
+            return self._new_label(owner)
+        self._taken.add(label)
+        return label

@@ -34,6 +34,7 @@ class OpenCall:
     number: int
     unit: str
     digest: str
+    name: str | None = None
     attempts: int = 0
     failed: bool = False
     # Scopes that had been started when its last attempt failed.
@@ -83,16 +84,19 @@ class Calls:
 
     def __init__(self, lineage: Lineage) -> None:
         self._lineage = lineage
-        self._work: WeakKeyDictionary[Scope, _Work] = WeakKeyDictionary()
+        self._work: WeakKeyDictionary[Scope, dict[str | None, _Work]] = WeakKeyDictionary()
         self._failed: dict[str, deque[OpenCall]] = {}
         self._units: dict[str, int] = {}
         self._count = 0
 
-    def place(self, owner: Scope, digest: str, sdk_retry: int | None, now_ns: int) -> Place:
+    def place(
+        self, owner: Scope, name: str | None, digest: str, sdk_retry: int | None, now_ns: int
+    ) -> Place:
         """Return where an attempt belongs, and remember it as the caller's last.
 
         Args:
             owner: The scope whose calls it belongs to.
+            name: The caller's name, if it was stated: one thread may speak for several callers.
             digest: Digest of the body.
             sdk_retry: The SDK's own retry counter, if it sent one.
             now_ns: Its arrival.
@@ -100,23 +104,23 @@ class Calls:
         Returns:
             Its call, position and layer.
         """
-        work = self._work.get(owner)
+        work = self._work_of(owner, name)
         # Walking the stack costs as much as a limit's decision: it waits for the first failure.
         stack = self._stack() if work is not None and work.troubled else NO_FRAMES
         layer: Layer = "code"
         if sdk_retry:
-            call = work.call if work is not None else self._orphan(digest)
+            call = work.call if work is not None else self._orphan(name, digest)
             layer = "sdk"
             work = self._continue(owner, work, call, stack)
         elif work is not None and work.call.failed:
             before = work.call
             continued = self._after_failure(work, digest, stack, now_ns)
-            call = continued or self._new(owner, digest)
+            call = continued or self._new(owner, name, digest)
             if continued is None:
                 call.attribution = before.attribution
             work = self._continue(owner, work, call, stack)
         else:
-            call = self._new(owner, digest)
+            call = self._new(owner, name, digest)
             work = self._after_success(owner, work, call, stack)
         call.attempts += 1
         call.failed = False
@@ -131,7 +135,7 @@ class Calls:
             if call not in waiting:
                 waiting.append(call)
         owner = call.owner()
-        work = self._work.get(owner) if owner is not None else None
+        work = self._work_of(owner, call.name) if owner is not None else None
         if work is not None and work.call is call:
             work.ended_ns = now_ns
             if failed:
@@ -145,6 +149,11 @@ class Calls:
     def forget(self) -> None:
         """Let go of every stack that is held."""
         self._work.clear()
+
+    def _work_of(self, owner: Scope, name: str | None) -> _Work | None:
+        """Return what is remembered of a caller."""
+        named = self._work.get(owner)
+        return None if named is None else named.get(name)
 
     def _stack(self) -> Stack:
         """Return the stack of the current attempt, with those of the parents that wait for it."""
@@ -197,14 +206,14 @@ class Calls:
     def _continue(self, owner: Scope, work: _Work | None, call: OpenCall, stack: Stack) -> _Work:
         """Remember `call` as the caller's last one."""
         if work is None:
-            work = self._work[owner] = _Work(call, stack)
+            work = self._work.setdefault(owner, {})[call.name] = _Work(call, stack)
         work.call, work.stack = call, stack
         call.owner = ref(owner)
         return work
 
-    def _new(self, owner: Scope, digest: str) -> OpenCall:
+    def _new(self, owner: Scope, name: str | None, digest: str) -> OpenCall:
         """Return a new call, for new work or for a unit that somebody gave up."""
-        call = OpenCall(self._count, self._claim(owner, digest), digest)
+        call = OpenCall(self._count, self._claim(owner, digest), digest, name)
         self._count += 1
         return call
 
@@ -231,14 +240,14 @@ class Calls:
         owner = call.owner()
         if owner is None or has_ended(owner):
             return True
-        work = self._work.get(owner)
+        work = self._work_of(owner, call.name)
         return owner is claimant or work is None or work.call is not call
 
-    def _orphan(self, digest: str) -> OpenCall:
+    def _orphan(self, name: str | None, digest: str) -> OpenCall:
         """Return the failed call that an SDK's retry from an unknown caller continues."""
         waiting = self._failed.get(digest)
         if waiting:
             return waiting[-1]
-        call = OpenCall(self._count, digest, digest)
+        call = OpenCall(self._count, digest, digest, name)
         self._count += 1
         return call

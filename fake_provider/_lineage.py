@@ -38,7 +38,8 @@ class Lineage:
         # Scopes that were alive together with a sibling: they are callers of their own.
         self._crowded: WeakSet[Scope] = WeakSet()
         self._awaited: WeakSet[Scope] = WeakSet()
-        self._owners: WeakKeyDictionary[Scope, Scope] = WeakKeyDictionary()
+        # None stands for the scope itself, which must not keep itself alive.
+        self._owners: WeakKeyDictionary[Scope, Scope | None] = WeakKeyDictionary()
         self._threads: WeakKeyDictionary[Scope, threading.Thread] = WeakKeyDictionary()
         self._births: WeakKeyDictionary[Scope, int] = WeakKeyDictionary()
         self.births = 0
@@ -78,16 +79,17 @@ class Lineage:
         The answer is settled on the first question, so that a caller keeps its identity when its
         siblings end before it.
         """
-        owner = self._owners.get(scope)
-        if owner is None:
-            if self.thread_of(scope) is not None:
-                # A new thread runs before its starter comes to the line that waits for it, or
-                # that starts the next one: let it come there first.
-                time.sleep(0)
-            parent = self._parent(scope)
-            only_awaited = parent is not None and self._only_awaits(parent, scope)
-            owner = self.owner(parent) if only_awaited else scope
-            self._owners[scope] = owner
+        if scope in self._owners:
+            return self._owners[scope] or scope
+        if self.thread_of(scope) is not None:
+            # A new thread runs before its starter comes to the line that waits for it, or that
+            # starts the next one: let it come there first.
+            time.sleep(0)
+        parent = self._parent(scope)
+        if parent is None or not self._only_awaits(parent, scope):
+            self._owners[scope] = None
+            return scope
+        owner = self._owners[scope] = self.owner(parent)
         return owner
 
     def born_after(self, scope: Scope, births: int) -> bool:
@@ -96,7 +98,7 @@ class Lineage:
 
     def waiting_frames(self, scope: Scope) -> Iterator[FrameType]:
         """Yield the frames of the parents that `scope` counts as, innermost first."""
-        while self._owners.get(scope, scope) is not scope:
+        while self._owners.get(scope) is not None:
             parent = self._parent(scope)
             if parent is None:
                 return
@@ -112,7 +114,8 @@ class Lineage:
     def _parent(self, scope: Scope) -> Scope | None:
         """Return who started `scope`, if that was seen."""
         nursery = getattr(scope, "parent_nursery", None)
-        if nursery is not None:
+        # The parent of trio's main task is a task of trio's own, which has no parent.
+        if nursery is not None and nursery.parent_task.parent_nursery is not None:
             return nursery.parent_task
         return self._parents.get(scope)
 
@@ -142,9 +145,9 @@ class Lineage:
         waiter = getattr(parent, "_fut_waiter", None)
         if waiter is not None:
             return wakes(child, waiter, parent)
-        if runs_loop_for(child):
-            return True
         thread = self.thread_of(parent)
+        if thread is not None and runs_loop_for(thread, child):
+            return True
         return thread is not None and thread_waits(thread, child, self._threads.get(child))
 
     def _watch_threads(self) -> None:

@@ -151,14 +151,17 @@ class Stages:
 
     def _record(self, dialect: Dialect, request: Request, owner: Scope, now_ns: int) -> Record:
         """Place an attempt in its call and begin its record."""
-        digest = hashlib.blake2b(request.body, digest_size=6).hexdigest()
+        hashed = hashlib.blake2b(request.path.encode(), digest_size=6)
+        hashed.update(request.body)
+        digest = hashed.hexdigest()
         sdk_retry = _sdk_retry(request.headers)
         self._bodies[digest] = self._bodies.get(digest, 0) + 1
-        place = self.calls.place(owner, digest, sdk_retry, now_ns)
+        stated = self.callers.stated_name(request.headers)
+        place = self.calls.place(owner, stated, digest, sdk_retry, now_ns)
         record = Record(
             place=place,
             digest=digest,
-            caller=self.callers.name(owner, request.headers),
+            caller=stated or self.callers.label(owner),
             sdk_retry=sdk_retry,
             key=self._key_id(dialect.api_key(request.headers)),
             host=request.host,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from fake_provider._attempt import Attempt
-from fake_provider._limits import Limit, Limits
+from fake_provider._limits import Limits
+from fake_provider._lines import attempt_line, header_line, parse_attempt, parse_header
 
-FORMAT = 1
-_ATTEMPT_FIELDS = tuple(f.name for f in dataclasses.fields(Attempt))
-_LIMIT_FIELDS = tuple(f.name for f in dataclasses.fields(Limit))
+_HEADER_FIELDS = ("clock", "resolution", "ended_at", "started_at", "seed", "stopped", "elsewhere")
 
 
 class TraceError(ValueError):
@@ -29,6 +27,9 @@ class TraceError(ValueError):
     def __init__(self, message: str, trace: Trace) -> None:
         super().__init__(message)
         self.trace = trace
+
+    def __reduce__(self) -> tuple[type[TraceError], tuple[str, Trace]]:
+        return type(self), (str(self), self.trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,21 +145,13 @@ class Trace:
         Raises:
             OSError: The file cannot be written.
         """
-        lines = [self._header(), *(_attempt_line(a) for a in self.attempts)]
+        header = header_line({name: getattr(self, name) for name in _HEADER_FIELDS}, self.limits)
+        lines = [header, *map(attempt_line, self.attempts)]
         text = "\n".join(lines) + "\n"
         if isinstance(target, (str, Path)):
             Path(target).write_text(text, encoding="utf-8")
         else:
             target.write(text)
-
-    def _header(self) -> str:
-        """Return the first line: format, limits and clock."""
-        header: dict[str, Any] = {"trace": FORMAT}
-        for name in ("clock", "resolution", "ended_at", "started_at", "seed", "stopped"):
-            header[name] = getattr(self, name)
-        header["elsewhere"] = list(self.elsewhere)
-        header["limits"] = [{n: getattr(limit, n) for n in _LIMIT_FIELDS} for limit in self.limits]
-        return json.dumps(header, separators=(",", ":"))
 
     @classmethod
     def load(cls, source: str | Path | Iterable[str]) -> Trace:
@@ -191,10 +184,10 @@ class Trace:
             try:
                 row = json.loads(line)
                 if header is None:
-                    header = _parse_header(row)
+                    header = parse_header(row)
                 else:
-                    attempts.append(_parse_attempt(row))
-            except (ValueError, TypeError) as error:
+                    attempts.append(parse_attempt(row))
+            except (ValueError, RecursionError) as error:
                 raise TraceError(
                     f"{name}, line {number}: {error}; "
                     f"{len(attempts):,} attempts before it were read",
@@ -209,37 +202,3 @@ class Trace:
             f"<Trace {len(self.attempts):,} attempts, {len(self.refused):,} refused, "
             f"{len(self.retries):,} retries>"
         )
-
-
-def _attempt_line(attempt: Attempt) -> str:
-    """Return one attempt as a line of JSON, fields in their documented order."""
-    row = {name: getattr(attempt, name) for name in _ATTEMPT_FIELDS}
-    return json.dumps(row, separators=(",", ":"))
-
-
-def _parse_header(row: object) -> dict[str, Any]:
-    """Return the header's fields as keyword arguments of Trace."""
-    if not isinstance(row, dict) or row.get("trace") != FORMAT:
-        raise ValueError(f'not a trace header; it begins {{"trace": {FORMAT}, ...}}')
-    limits = Limits.of(Limit(**limit) for limit in row.pop("limits", ()))
-    known = {f.name for f in dataclasses.fields(Trace)} - {"attempts", "limits"}
-    header = {name: value for name, value in row.items() if name in known}
-    header["elsewhere"] = tuple(row.get("elsewhere", ()))
-    return {**header, "limits": limits}
-
-
-def _parse_attempt(row: object) -> Attempt:
-    """Return one attempt, or raise ValueError naming the fields at fault."""
-    if not isinstance(row, dict):
-        raise TypeError(f"an attempt is a JSON object, got {row!r}")
-    missing = [name for name in _ATTEMPT_FIELDS if name not in row]
-    if missing:
-        raise ValueError(f"an attempt lacks {', '.join(missing)}")
-    unknown = sorted(set(row) - set(_ATTEMPT_FIELDS))
-    if unknown:
-        raise ValueError(f"an attempt has unknown fields {', '.join(unknown)}")
-    for name in ("arrived_at", "status", "input_tokens", "output_tokens", "attempt", "call"):
-        value = row[name]
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{name} must be a number, got {value!r}")
-    return Attempt(**row)

@@ -108,9 +108,9 @@ def called_by_to_thread() -> bool:
     return False
 
 
-def runs_loop_for(child: Scope) -> bool:
-    """Tell whether this thread's stack is a `run_until_complete` of the task `child`."""
-    frame: FrameType | None = sys._getframe(1)
+def runs_loop_for(thread: threading.Thread, child: Scope) -> bool:
+    """Tell whether a thread is inside a `run_until_complete` of the task `child`."""
+    frame = sys._current_frames().get(thread.ident or 0)
     while frame is not None:
         if frame.f_code.co_name == "run_until_complete" and frame.f_locals.get("future") is child:
             return True

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from pytest_ratelimit._checks import Policy, check
     from pytest_ratelimit._findings import Finding
+    from pytest_ratelimit._probes import herd_probe, outage_probe, policy_probe, reset_probe
 
 __all__ = [
     "FakeProvider",
@@ -41,6 +42,10 @@ __all__ = [
     "assert_within_budget",
     "caller",
     "check",
+    "herd_probe",
+    "outage_probe",
+    "policy_probe",
+    "reset_probe",
 ]
 
 _ELSEWHERE = {
@@ -51,6 +56,10 @@ _ELSEWHERE = {
     "Trace": "fake_provider",
     "caller": "fake_provider",
     "check": "pytest_ratelimit._checks",
+    "herd_probe": "pytest_ratelimit._probes",
+    "outage_probe": "pytest_ratelimit._probes",
+    "policy_probe": "pytest_ratelimit._probes",
+    "reset_probe": "pytest_ratelimit._probes",
 }
 
 

@@ -26,6 +26,13 @@ class Accepted:
     ignore: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.alpha is not None:
+            real = isinstance(self.alpha, (int, float)) and not isinstance(self.alpha, bool)
+            allowed = f"alpha must be a number above 0 and below 1, got {self.alpha!r}"
+            if not real:
+                raise TypeError(allowed)
+            if not 0 < self.alpha < 1:
+                raise ValueError(allowed)
         form = 'ignore must map codes to reasons, such as {"RL101": "the job is a load test"}'
         if not isinstance(self.ignore, Mapping):
             raise TypeError(f"{form}, got {self.ignore!r}")
@@ -33,6 +40,10 @@ class Accepted:
             if code not in CODES:
                 raise ValueError(
                     f"ignore names an unknown code {code!r}; see CODES for those known"
+                )
+            if CODES[code].accept == "":
+                raise ValueError(
+                    f"{code} {CODES[code].name} cannot be accepted, got a reason for it"
                 )
             if not isinstance(reason, str) or not reason.strip():
                 raise ValueError(f"ignore[{code!r}] must give a reason, got {reason!r}")

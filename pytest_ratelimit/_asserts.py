@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fake_provider import Trace
+from fake_provider._limits import real_number, whole_number
 from pytest_ratelimit._accepted import accepted
 from pytest_ratelimit._checks import Judgement, Policy, inconclusive, judge
 from pytest_ratelimit._findings import CODES, Finding
@@ -28,6 +29,9 @@ class FindingsError(AssertionError):
             codes = ", ".join(dict.fromkeys(f.code for f in self.findings[1:]))
             line += f" (and {len(others)} more: {codes})"
         super().__init__("\n".join([line, rest, *(f"\n{other}" for other in others)]).rstrip())
+
+    def __reduce__(self) -> tuple[type[FindingsError], tuple[tuple[Finding, ...]]]:
+        return type(self), (self.findings,)
 
 
 def assert_well_behaved(trace: Trace, *, strict: bool = False, allow_quiet: bool = False) -> None:
@@ -71,6 +75,11 @@ def assert_no(trace: Trace, *codes: str) -> None:
     for code in codes:
         if code not in CODES:
             raise ValueError(f"codes must be among {', '.join(CODES)}, got {code!r}")
+        if code in _EVIDENCE:
+            raise ValueError(
+                f"codes must be of defects, and {code} says how much there was to judge"
+            )
+    _seen(trace)
     _raise(f for f in _found(trace, _policy(), codes) if f.severity != "note")
 
 
@@ -100,6 +109,7 @@ def assert_jittered(trace: Trace) -> None:
             retries to tell.
     """
     __tracebackhide__ = True
+    _seen(trace)
     _raise(_policy_findings(trace, "RL102", "RL104"))
 
 
@@ -113,6 +123,7 @@ def assert_retry_after_respected(trace: Trace) -> None:
         FindingsError: RL103 or RL105 found an error; RL901 if no retry followed a hint.
     """
     __tracebackhide__ = True
+    _seen(trace)
     _raise([*_policy_findings(trace, "RL103"), *_errors(trace, _policy(), "RL105")])
 
 
@@ -129,6 +140,8 @@ def assert_attempts_bounded(trace: Trace, *, max_attempts: int = 10) -> None:
             so that the bound was never met.
     """
     __tracebackhide__ = True
+    max_attempts = whole_number("max_attempts", max_attempts, at_least=2)
+    _seen(trace)
     policy = Policy(alpha=accepted().alpha, max_attempts=max_attempts)
     judged = judge(trace, policy)
     found = _errors(trace, policy, "RL112", "RL113", "RL114")
@@ -157,6 +170,14 @@ def assert_within_budget(
         FindingsError: RL201 to RL205 found an error or a warning, or RL113 an error.
     """
     __tracebackhide__ = True
+    for name, unit, value in (
+        ("tokens", "tokens", tokens),
+        ("per", "seconds", per),
+        ("in_flight", "tokens", in_flight),
+        ("retry_ratio", "retries per call", retry_ratio),
+    ):
+        if value is not None:
+            real_number(name, value, unit, above=0.0)
     policy = Policy(
         alpha=accepted().alpha,
         budget_tokens=tokens,
@@ -206,6 +227,12 @@ def assert_finishes_within(
     __tracebackhide__ = True
     if seconds is None and times_ideal is None:
         raise TypeError("assert_finishes_within(trace) needs seconds= or times_ideal=")
+    for name, unit, value in (
+        ("seconds", "seconds", seconds),
+        ("times_ideal", "multiples of the ideal", times_ideal),
+    ):
+        if value is not None:
+            real_number(name, value, unit, above=0.0)
     policy = Policy(alpha=accepted().alpha, max_makespan_s=seconds, max_times_ideal=times_ideal)
     finishing = ("RL302", "RL303", "RL304", "RL305")
     found = [f for f in _found(trace, policy, finishing) if f.severity != "note"]
@@ -227,9 +254,10 @@ def assert_exercised(trace: Trace, *, min_callers: int = 8) -> None:
         FindingsError: RL902, or RL903 if nothing reached the provider.
     """
     __tracebackhide__ = True
-    if min_callers < 1:
-        raise ValueError(f"min_callers must be at least 1, got {min_callers!r}")
-    _raise(_errors(trace, _policy(), "RL903"))
+    min_callers = whole_number("min_callers", min_callers)
+    _seen(trace)
+    if "RL902" in accepted().ignore:
+        return
     refused = len({attempt.caller for attempt in trace.refused})
     if refused < min_callers:
         _raise(
@@ -246,6 +274,12 @@ def assert_exercised(trace: Trace, *, min_callers: int = 8) -> None:
                 )
             ]
         )
+
+
+def _seen(trace: Trace) -> None:
+    """Raise RL903 if nothing reached the provider: then nothing else can be said."""
+    __tracebackhide__ = True
+    _raise(_errors(trace, _policy(), "RL903"))
 
 
 def _policy() -> Policy:
@@ -276,7 +310,7 @@ def _policy_findings(trace: Trace, *codes: str) -> list[Finding]:
 def _or_inconclusive(judged: dict[str, Judgement], code: str) -> list[Finding]:
     """Return the errors of a check, or RL901 if it could not judge."""
     judgement = judged[code]
-    if code in accepted().ignore:
+    if code in accepted().ignore or (not judgement.judged and "RL901" in accepted().ignore):
         return []
     if not judgement.judged:
         return [inconclusive(code, judgement)]

@@ -1,4 +1,4 @@
-"""The documentation: its code is run, its output is what is printed, its lists are complete.
+"""The documentation: its code is run, and its output is what is printed.
 
 A fenced block says in a comment above it where it comes from: a file of which it is a part
 (`<!-- tests/examples/... -->`), or a run that prints it (`<!-- printed by: lockstep -->`).
@@ -6,17 +6,13 @@ A fenced block says in a comment above it where it comes from: a file of which i
 
 from __future__ import annotations
 
-import inspect
-import io
-import json
-import math
 import re
 import runpy
 import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 # Imported here because pytester forgets what a nested run imported, and these take seconds.
@@ -29,17 +25,9 @@ import pytest
 import time_machine  # noqa: F401
 import trio  # noqa: F401
 
-import fake_provider
-import fake_provider._mockers
-import fake_provider.virtual_time
-import pytest_ratelimit
-import pytest_ratelimit._asserts
-from fake_provider import Attempt, FakeProvider, Limit, Trace
-from fake_provider._presets import PRESETS
+import fake_provider._mockers  # noqa: F401
+import pytest_ratelimit._asserts  # noqa: F401
 from pytest_ratelimit.__main__ import main
-from pytest_ratelimit._checks import CHECKED
-from pytest_ratelimit._findings import CODES
-from pytest_ratelimit._stats import tightest_cluster
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "tests" / "examples"
@@ -185,18 +173,23 @@ def assert_prints(name: str, output: str) -> None:
 
     What pytest puts before a line, and the seconds of real time that end a row, do not count.
     """
-    printed = [re.sub(r"\d+\.\d\d s$", "0.00 s", line.rstrip()) for line in output.splitlines()]
+    printed = [without_real_time(line.rstrip()) for line in output.splitlines()]
     for block in (block for block in PRINTED if run_of(block) == name):
         at, skips = 0, True
         for line in block.lines:
             if line == "...":
                 skips = True
                 continue
-            wanted = re.sub(r"\d+\.\d\d s$", "0.00 s", line)
+            wanted = without_real_time(line)
             ends = [n for n in range(at, len(printed)) if ends_with(printed[n], wanted)]
             assert ends, f"{block}: {name} does not print {line!r} there"
             assert skips or ends[0] == at, f"{block}: {name} prints {printed[at]!r} before {line!r}"
             at, skips = ends[0] + 1, False
+
+
+def without_real_time(line: str) -> str:
+    """A row of the demo's table without its last column, which is real time, and its padding."""
+    return re.sub(r" +(wall|\d+\.\d\d s)$", "", line)
 
 
 def ends_with(line: str, wanted: str) -> bool:
@@ -277,13 +270,21 @@ def test_every_block_of_code_is_part_of_a_file():
         assert "\n" + "\n".join(block.lines) + "\n" in text, f"{block} differs from its file"
 
 
+def test_the_readme_s_example_is_a_whole_file_that_is_run_red_and_green():
+    """The README's first block of code is the whole file that both clients are run on."""
+    first = next(block for block in CODE if block.page == "README.md")
+    assert "\n".join(first.lines) + "\n" == (ROOT / first.source).read_text(encoding="utf-8")
+    example = first.source.removeprefix("tests/examples/")
+    assert [(example in RUNS[n].files, RUNS[n].passed) for n in ("lockstep", "patient")] == [
+        (True, 0),
+        (True, 1),
+    ]
+
+
 def test_every_example_is_run_and_shown():
     """There is no file among the examples that no test runs, or that no page shows."""
-    files = {
-        str(path.relative_to(EXAMPLES))
-        for path in EXAMPLES.rglob("*")
-        if path.is_file() and not re.search(r"/(__pycache__|\.\w+)/", str(path))
-    } - NOT_RUN
+    files = {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*") if path.is_file()}
+    files = {f for f in files if "__pycache__" not in f and not f.startswith(".")} - NOT_RUN
     stated = [path for run in RUNS.values() for path in run.files]
     stated += [folder for folder, *_ in (*SCRIPTS.values(), *SLOW_SCRIPTS.values())]
     not_run = {file for file in files if not {file, file.partition("/")[0]} & set(stated)}
@@ -341,169 +342,3 @@ def anchors_of(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-# ---------------------------------------------------------------------- lists are complete
-
-
-def page(path: str) -> str:
-    """The text of a page below docs/."""
-    return (ROOT / "docs" / path).read_text(encoding="utf-8")
-
-
-def sections_of(text: str) -> dict[str, str]:
-    """The sections of a page by their headings of the second level."""
-    parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def rows_of(text: str) -> list[list[str]]:
-    """The rows of the tables in a text, without their heads; each cell stripped."""
-    rows = [line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("| `")]
-    return [[cell.strip() for cell in row] for row in rows]
-
-
-def names_of(text: str) -> list[str]:
-    """What the first column of the tables in a text names."""
-    return [row[0].strip("`") for row in rows_of(text)]
-
-
-def test_findings_has_a_heading_for_each_code():
-    """The headings are the codes with their names, in their order."""
-    headings = [name for name in sections_of(page("reference/findings.md")) if name[:2] == "RL"]
-    assert headings == [f"{code} {CODES[code].name}" for code in CODES]
-
-
-@pytest.mark.parametrize("code", CODES)
-def test_findings_says_what_there_is_to_say(code):
-    """A section says meaning, evidence, cause, remedy, threshold and how to accept it.
-
-    One of a code that no check looks for says that instead.
-    """
-    section = sections_of(page("reference/findings.md"))[f"{code} {CODES[code].name}"]
-    labels = re.findall(r"^- \*\*(.*?)\.\*\*", section, re.MULTILINE)
-    if code in CHECKED:
-        assert labels == ["Evidence", "Cause", "Remedy", "Threshold", "Accept"]
-        assert "No check looks for it yet" not in section
-    else:
-        assert "No check looks for it yet" in section
-
-
-def test_the_readme_lists_the_findings_that_are_checked():
-    """The README's table names every code that a check looks for, and no other."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = [row for row in rows_of(text) if re.fullmatch(r"`RL\d+`", row[0])]
-    assert [row[0].strip("`") for row in rows] == list(CHECKED)
-    assert [row[1] for row in rows] == [CODES[code].name for code in CHECKED]
-
-
-def test_configuration_lists_every_keyword_with_its_default():
-    """The table has the keywords of FakeProvider in their order, then the judge's own."""
-    listed = [(row[0].strip("`"), row[2].strip("`")) for row in rows_of(page(CONFIGURATION))]
-    signature = inspect.signature(FakeProvider).parameters.values()
-    keywords = [
-        (parameter.name, repr(parameter.default).replace("'", '"'))
-        for parameter in signature
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
-    assert listed == [*keywords, ("alpha", "None"), ("ignore", "{}")]
-
-
-CONFIGURATION = "reference/configuration.md"
-OUTSIDE = {
-    "tokens_per_minute": 0,
-    "input_tokens_per_minute": 0,
-    "output_tokens_per_minute": 1.5,
-    "requests_per_minute": -1,
-    "requests_per_day": 0,
-    "tokens_per_day": 0,
-    "concurrent_requests": 0,
-    "count_tokens_per_minute": 0,
-    "window": 0.0,
-    "algorithm": "leaky",
-    "burst": 0,
-    "floor": 1,
-    "charge_rejected": 1.1,
-    "preset": "none",
-    "tokens_per_request": -1,
-    "output_tokens": -1,
-    "latency": -0.1,
-    "hint": "minutes",
-    "seed": -1,
-    "dialect": "latin",
-    "hosts": {"llm.corp": "latin"},
-    "door": "back",
-    "clock": "sundial",
-    "start": "yesterday",
-    "schedule": "lifo",
-    "stop_after": 0.0,
-}
-UNBOUNDED = {"allow_hosts", "strict_clock", "alpha", "ignore"}
-
-
-@pytest.mark.parametrize("keyword", OUTSIDE)
-def test_a_value_outside_its_range_is_refused(keyword):
-    """Every keyword with a range in the table refuses a value outside it."""
-    with pytest.raises(ValueError, match=r"must be|needs"):
-        FakeProvider(**{keyword: OUTSIDE[keyword]})
-
-
-def test_every_keyword_has_a_value_outside_its_range_or_none():
-    """The test above leaves out no keyword of the table but those without a range."""
-    assert set(names_of(page(CONFIGURATION))) == {*OUTSIDE, *UNBOUNDED}
-
-
-def test_trace_format_lists_every_field():
-    """The three tables are the fields of the header, of a limit and of an attempt."""
-    sections = sections_of(page("reference/trace-format.md"))
-    header = io.StringIO()
-    Trace().dump(header)
-    assert names_of(sections["Header"]) == list(json.loads(header.getvalue()))
-    assert names_of(sections["A limit"]) == [f.name for f in fields(Limit)]
-    assert names_of(sections["An attempt"]) == [f.name for f in fields(Attempt)]
-
-
-@pytest.mark.parametrize(
-    "module",
-    [fake_provider, fake_provider.virtual_time, pytest_ratelimit],
-    ids=lambda m: m.__name__,
-)
-def test_api_lists_every_public_name(module):
-    """Each module's table is its `__all__`."""
-    section = sections_of(page("reference/api.md"))[f"`{module.__name__}`"]
-    assert names_of(section) == sorted(module.__all__)
-
-
-def test_fidelity_lists_every_preset():
-    """The table of presets has their names and their amounts."""
-    kinds = ("requests", "input_tokens", "output_tokens")
-    rows = rows_of(sections_of(page("reference/fidelity.md"))["Presets"])
-    listed = {row[0].strip("`"): [int(cell.replace(",", "")) for cell in row[1:]] for row in rows}
-    amounts = {name: {limit.kind: limit.amount for limit in PRESETS[name]} for name in PRESETS}
-    assert listed == {name: [own[kind] for kind in kinds] for name, own in amounts.items()}
-
-
-def test_judging_jitter_s_tables_are_computed():
-    """The least evidence and the least range are what the formulas of the checks give."""
-    section = sections_of(page("explanation/judging-jitter.md"))["Least evidence"]
-    rows = {row[0].strip("`"): row[1:] for row in rows_of(section)}
-    jitter = 0.1
-    for name, alpha, resolution in (("virtual, 1e-5", 1e-5, 1e-6), ("real, 1e-3", 1e-3, 5e-3)):
-        equal = next(n for n in range(2, 99) if n * (resolution / jitter) ** (n - 1) <= alpha)
-        growth = [
-            math.ceil((math.log(3) - math.log(alpha)) / ((delays - 1) * math.log(2)))
-            for delays in (4, 3, 2)
-        ]
-        assert rows.pop(name) == [str(number) for number in (equal, *growth)]
-    for n, listed in ((int(n), row) for n, row in rows.items()):
-        assert listed == [f"{widest_range(n, alpha):.3f}" for alpha in (1e-5, 1e-3)]
-
-
-def widest_range(n: int, alpha: float) -> float:
-    """The widest range, as a share of the jitter, in which n evenly spread delays are rejected."""
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        cluster = tightest_cluster([middle * i / (n - 1) for i in range(n)], 1.0)
-        low, high = (middle, high) if cluster.log_p <= math.log(alpha) else (low, middle)
-    return low

@@ -19,7 +19,7 @@ from fake_provider.virtual_time import RunStopped, VirtualTimeLimit
 # Whatever goes on when the provider has closed must not reach a provider.
 NOWHERE = "http://provider.invalid"
 CLIENT = anthropic.Anthropic(api_key="test", max_retries=0, base_url=NOWHERE)
-FEW = 40
+FEW = 25
 # A step is a sleep of so many seconds; None is none.
 STEPS = [None, 1.0]
 # Set when a test has ended, for the threads that it could not stop.
@@ -136,26 +136,18 @@ def stop_of(endless, *args):
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("endless", HAMMERS)
-def test_a_call_without_an_end_is_stopped(endless, step, few):
+def test_a_call_without_an_end_is_stopped_and_the_trace_says_whose(endless, step, few):
     """Too many attempts of one call end the run, whatever the code catches, asleep or not."""
     with always_refused() as provider:
         stop = stop_of(endless, step)
-        trace = provider.trace
+        during = provider.trace.stopped
+    trace = provider.trace
     assert type(stop) is AttemptLimit
     assert f" made {FEW + 1} attempts in " in str(stop)
     assert max(len(call.attempts) for call in trace.calls) == FEW + 1
-
-
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("endless", HAMMERS)
-def test_the_trace_says_why_the_run_was_stopped_and_who_did_it(endless, step, few):
-    """During the block and after it, the trace names the first call that went too far."""
-    with always_refused() as provider:
-        stop_of(endless, step)
-        during = provider.trace.stopped
-    culprit = next(a.caller for a in provider.trace.attempts if a.reason == "stopped")
-    assert provider.trace.stopped == during
-    assert during.startswith(f"one call of {culprit} made {FEW + 1} attempts in ")
+    first = next(a.caller for a in trace.attempts if a.reason == "stopped")
+    assert during.startswith(f"one call of {first} made {FEW + 1} attempts in ")
+    assert trace.stopped == during
 
 
 def test_the_bound_is_a_thousand_attempts():

@@ -169,49 +169,52 @@ def test_a_storm_of_signals_breaks_nothing():
     class Ping(BaseException):
         pass
 
-    def ping(*_):
-        raise Ping
+    armed, pings, calm = [], [], []
+    main = threading.main_thread().ident
 
-    handler = signal.signal(signal.SIGUSR2, ping)
-    main, stop = threading.main_thread().ident, []
+    def ping(*_):
+        if armed:  # once for each attempt, so that it never hits this test itself
+            armed.clear()
+            raise Ping
 
     def storm():
-        while not stop:
-            real_sleep(0.0007)
+        end = real_clock() + 1.5
+        while real_clock() < end:
+            real_sleep(0.0005)
             signal.pthread_kill(main, signal.SIGUSR2)
-        stop.append("stopped")
+        calm.append(True)
 
-    pings = 0
+    def attempt():
+        armed.append(True)
+        for _ in range(20):
+            time.sleep(1)
+            threading.Event().wait(0.5)
+
+    def others():
+        for _ in range(400):
+            with held_often:
+                time.sleep(3)
+
+    handler = signal.signal(signal.SIGUSR2, ping)
     try:
         with VirtualClock(limit=1e9) as clock:
-            others = [
-                threading.Thread(target=lambda: [time.sleep(3) for _ in range(400)], daemon=True)
-                for _ in range(3)
-            ]
-            for thread in others:
+            threads = [threading.Thread(target=others, daemon=True) for _ in range(3)]
+            for thread in threads:
                 thread.start()
             start_real_thread(storm)
-            end = real_clock() + 1.5
-            while real_clock() < end:
+            while not calm:
                 try:
-                    for _ in range(50):
-                        time.sleep(1)
-                        with held_often:
-                            time.sleep(0.5)
+                    attempt()
                 except Ping:
-                    pings += 1
-            while len(stop) < 2:
-                try:
-                    stop.append("stop")
-                    real_sleep(0.02)
-                except Ping:
-                    pings += 1
-            for thread in others:
+                    pings.append(clock.elapsed())
+            for thread in threads:
                 thread.join()
-            assert clock.elapsed() >= 1200.0
+            assert clock.elapsed() >= 3600.0
     finally:
+        while not calm:
+            real_sleep(0.01)
         signal.signal(signal.SIGUSR2, handler)
-    assert pings > 50
+    assert len(pings) > 20
 
 
 held_often = threading.RLock()
@@ -288,7 +291,7 @@ def test_a_deadlock_ends_a_pool_cleanly():
         concurrent.futures.ThreadPoolExecutor(3) as pool,
     ):
         list(pool.map(lambda _: stuck.acquire(), range(3)))
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     assert clock.leaked == ()
 
 
@@ -327,7 +330,7 @@ def test_the_limit_ends_a_loop_cleanly():
     with pytest.raises(VirtualTimeLimit), VirtualClock(limit=100):
         asyncio.run(main())
     assert cancelled == [1, 1]
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_after_a_stop_nothing_waits():
