@@ -233,6 +233,9 @@ class Limits:
     def of(cls, limits: Iterable[Limit]) -> Limits:
         """Return the set that holds `limits`, in their order.
 
+        Args:
+            limits: Limit values.
+
         Raises:
             TypeError: One of them is not a Limit.
         """
@@ -246,7 +249,10 @@ class Limits:
 
     @classmethod
     def preset(cls, name: str) -> Limits:
-        """Return a provider's published limits by name, such as `"anthropic-build"`.
+        """Return a provider's published limits.
+
+        Args:
+            name: Name of the preset, such as `"anthropic-build"`.
 
         Raises:
             ValueError: There is no preset of that name; the message lists those there are.

@@ -262,15 +262,29 @@ class FakeProvider:
     # ------------------------------------------------------------------ what a door asks
 
     def answers(self, host: str, path: str) -> bool:
-        """Tell whether a request to this host and path is answered here."""
+        """Tell whether a request to this host and path is answered here.
+
+        Args:
+            host: Host name without port, lower case.
+            path: Path without query; empty asks for the host alone.
+        """
         return self._dialect_of(host, path) is not None
 
     def passes(self, host: str) -> bool:
-        """Tell whether a host may be reached over the network."""
+        """Tell whether a host may be reached over the network.
+
+        Args:
+            host: Host name without port.
+        """
         return host.lower() in self._allow_hosts
 
     def refuse(self, host: str, library: str) -> UnansweredRequest:
-        """Return the error for a request that is neither answered nor allowed, and note it."""
+        """Return the error for a request that is neither answered nor allowed, and note it.
+
+        Args:
+            host: Host that the request went to.
+            library: Library that sent it, such as `"aiohttp"`.
+        """
         self.seen_elsewhere(f"{library} to {host}")
         return UnansweredRequest(
             f"{library} sent a request to {host}, which the fake provider does not answer and "
@@ -281,7 +295,11 @@ class FakeProvider:
         )
 
     def seen_elsewhere(self, text: str) -> None:
-        """Note a request that was seen but not answered, such as `"aiohttp to api.openai.com"`."""
+        """Note a request that was seen but not answered.
+
+        Args:
+            text: The library and the host, such as `"aiohttp to api.openai.com"`.
+        """
         self._elsewhere.append(text)
 
     def begin(self, request: Request) -> Exchange:

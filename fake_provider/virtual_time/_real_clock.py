@@ -46,7 +46,11 @@ class RealClock:
         return dt.datetime.fromtimestamp(_real.wall(), tz=dt.UTC)
 
     def advance(self, seconds: float) -> None:
-        """Sleep for real seconds."""
+        """Sleep for real seconds.
+
+        Args:
+            seconds: How many, at least 0.
+        """
         _real.sleep(seconds)
 
     @contextmanager

@@ -99,7 +99,11 @@ class Policy:
         return self.budget_tokens is not None or self.budget_in_flight is not None
 
     def alpha_for(self, trace: Trace) -> float:
-        """Return the rate of false alarms for this trace: stricter where time has no noise."""
+        """Return the rate of false alarms for a trace: stricter where time has no noise.
+
+        Args:
+            trace: The trace to judge.
+        """
         if self.alpha is not None:
             return self.alpha
         return VIRTUAL_ALPHA if trace.clock == "virtual" else REAL_ALPHA
