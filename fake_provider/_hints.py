@@ -23,7 +23,7 @@ class HintStyle:
         form: `"seconds"` (Retry-After, whole, rounded up), `"ms"` (retry-after-ms), `"date"`
             (Retry-After as an HTTP date), `"reset"` (only the dialect's reset headers) or
             `"none"`.
-        pad_s: Seconds added to the true wait; 0 or more.
+        pad_s: Seconds added to the true wait in a Retry-After; 0 or more.
         skew_s: Seconds by which the provider's wall clock is ahead of the client's.
 
     Raises:

@@ -35,8 +35,8 @@ from fake_provider._wire import Dialect
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Hint, Ids, Reply, Request, Usage
 
 MAX_ATTEMPTS = 1_000
-# Ten times the largest fleet that starts together in anybody's test.
-MAX_AT_ONCE = 100_000
+# More than a fleet of 10,000 that starts together, and half a minute of real time.
+MAX_AT_ONCE = 20_000
 TERMINAL_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 422})
 OVERLOADED = frozenset({503, 529})
 
@@ -220,8 +220,8 @@ class Stages:
         if decision.wait_ns is None:
             record.reason, record.terminal = "too-large", True
         hint = self._hint_for(decision)
-        if hint.form == "reset":
-            record.hint, record.hint_form = hint.wait_s, "reset"
+        if hint.form == "reset" and decision.wait_ns:
+            record.hint, record.hint_form = decision.wait_ns / NS, "reset"
         return self._refuse(dialect, ask, cost, decision, hint, wall_ns)
 
     def _refuse(

@@ -224,7 +224,11 @@ def test_no_needs_a_code_that_there_is():
     ("assertion", "arguments", "expected"),
     [
         (assert_attempts_bounded, {"max_attempts": 1}, "max_attempts must be a .* at least 2"),
-        (assert_exercised, {"min_callers": 0}, "min_callers must be a whole number, at least 1, got 0"),
+        (
+            assert_exercised,
+            {"min_callers": 0},
+            "min_callers must be a whole number, at least 1, got 0",
+        ),
         (assert_within_budget, {"retry_ratio": -1}, "retry_ratio must be a .*above 0, got -1"),
         pytest.param(
             assert_within_budget,
