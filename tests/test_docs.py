@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Imported here because pytester forgets what a nested run imported, and these take seconds.
+# Imported here because pytester forgets what a nested run imported: these take seconds, and virtual
+# time must not be imported twice in one process.
 import anthropic  # noqa: F401
 import anyio  # noqa: F401
 import freezegun  # noqa: F401
@@ -25,7 +26,8 @@ import pytest
 import time_machine  # noqa: F401
 import trio  # noqa: F401
 
-import fake_provider._mockers  # noqa: F401
+import fake_provider._mockers
+import fake_provider._provider  # noqa: F401
 import pytest_ratelimit._asserts  # noqa: F401
 from pytest_ratelimit.__main__ import main
 

@@ -1,0 +1,156 @@
+"""Driver: makes the calls of many callers, in tasks or in threads, under one provider."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fake_provider import Arrival, FakeProvider, Fault, Trace, caller
+from fake_provider.virtual_time import RunStopped
+
+Sdk = Literal["anthropic", "openai"]
+# A function of the user's that makes one call: sync or async, of an SDK client or of nothing.
+Work = Callable[..., object]
+
+_CLIENTS = {"anthropic": "Anthropic", "openai": "OpenAI"}
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call to make.
+
+    Args:
+        name: The name of its caller.
+        start_s: Virtual seconds at which it begins.
+    """
+
+    name: str
+    start_s: float
+
+
+def drive(
+    work: Work,
+    provider: FakeProvider,
+    starts: Sequence[float],
+    sdk: Sdk,
+    script: Callable[[Arrival], Fault | None] | None = None,
+    *,
+    callers: int | None = None,
+) -> Trace:
+    """Make the calls that start at these instants, and return the trace.
+
+    Args:
+        work: Makes one call; sync or async, of an SDK client or of nothing.
+        provider: The provider, not yet open.
+        starts: Virtual seconds at which each call begins, in order.
+        sdk: The SDK whose client `work` takes.
+        script: What is asked before the limits, if anything.
+        callers: How many callers take turns; one for each call if None.
+
+    Raises:
+        TypeError: `work` is not a function of one client or of nothing.
+        ValueError: The SDK is unknown.
+        Exception: What `work` raised, if none of its requests reached the provider.
+    """
+    if sdk not in _CLIENTS:
+        raise ValueError(f"sdk must be one of {', '.join(_CLIENTS)}, got {sdk!r}")
+    takes_client = _takes_client(work)
+    turns = len(starts) if callers is None else callers
+    calls = [_Call(f"caller-{n % turns}", start) for n, start in enumerate(starts)]
+    errors: list[Exception] = []
+    # Where the provider stops the run, the trace says so.
+    with suppress(RunStopped), provider:
+        if script is not None:
+            provider.script(script)
+        if _is_async(work):
+            asyncio.run(_async_calls(work, calls, sdk if takes_client else None, errors))
+        else:
+            _sync_calls(work, calls, sdk if takes_client else None, errors)
+    trace = provider.trace
+    if not trace.attempts and errors:
+        raise errors[0]
+    return trace
+
+
+def _takes_client(work: Work) -> bool:
+    """Return True if a function takes a client, False if it takes nothing."""
+    allowed = "work must be a function of one SDK client or of nothing"
+    if not callable(work):
+        raise TypeError(f"{allowed}, got {work!r}")
+    required = [
+        parameter
+        for parameter in inspect.signature(work).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    keyword = any(parameter.kind is parameter.KEYWORD_ONLY for parameter in required)
+    if len(required) > 1 or keyword:
+        raise TypeError(f"{allowed}, got {work!r}, which needs {len(required)} arguments")
+    return bool(required)
+
+
+def _is_async(work: Work) -> bool:
+    """Return True if calling the function gives a coroutine."""
+    call = type(work).__call__ if not inspect.isroutine(work) else work
+    return inspect.iscoroutinefunction(work) or inspect.iscoroutinefunction(call)
+
+
+def _client(sdk: Sdk, *, asynchronous: bool) -> Any:
+    """Return a default client of an SDK; its key and address are in the environment."""
+    import importlib
+
+    return getattr(importlib.import_module(sdk), "Async" * asynchronous + _CLIENTS[sdk])()
+
+
+async def _async_calls(
+    work: Work, calls: Sequence[_Call], sdk: Sdk | None, errors: list[Exception]
+) -> None:
+    """Make the calls, each in a task of its own."""
+    async with AsyncExitStack() as stack:
+        arguments: tuple[Any, ...] = ()
+        if sdk is not None:
+            arguments = (await stack.enter_async_context(_client(sdk, asynchronous=True)),)
+
+        async def make(call: _Call) -> None:
+            await asyncio.sleep(call.start_s)
+            with caller(call.name):
+                try:
+                    await work(*arguments)  # type: ignore[misc]  # a coroutine function
+                except Exception as error:  # noqa: BLE001 - giving up is what is probed
+                    errors.append(error)
+
+        await asyncio.gather(*(make(call) for call in calls))
+
+
+def _sync_calls(
+    work: Work, calls: Sequence[_Call], sdk: Sdk | None, errors: list[Exception]
+) -> None:
+    """Make the calls, each in a thread of its own."""
+    with ExitStack() as stack:
+        arguments: tuple[Any, ...] = ()
+        if sdk is not None:
+            arguments = (stack.enter_context(_client(sdk, asynchronous=False)),)
+
+        def make(call: _Call) -> None:
+            with caller(call.name):
+                try:
+                    work(*arguments)
+                except Exception as error:  # noqa: BLE001 - giving up is what is probed
+                    errors.append(error)
+
+        threads = []
+        began = time.monotonic()
+        for call in calls:
+            pause = began + call.start_s - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            threads.append(threading.Thread(target=make, args=(call,), name=call.name))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
