@@ -191,6 +191,7 @@ def test_a_storm_of_signals_breaks_nothing():
             time.sleep(1)
             with contextlib.suppress(queue.Empty):
                 queue.SimpleQueue().get(timeout=0.5)
+        armed.clear()
 
     def others():
         for _ in range(400):
