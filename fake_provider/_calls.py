@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Literal
+from typing import Literal, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 from fake_provider._attempt import Layer
@@ -60,8 +60,7 @@ class _Work:
     guessed: list[OpenCall] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an attempt belongs.
 
     Args:

@@ -24,6 +24,10 @@ class Exchange(Protocol):
     def reply(self) -> Reply:
         """The answer."""
 
+    @property
+    def whole_after_s(self) -> float | None:
+        """Seconds until all of the answer leaves at once; None if it leaves in parts."""
+
     def waits(self) -> Iterator[tuple[float, Chunk | None]]:
         """Yield seconds to wait, then the chunk to send; the first pair is the status line.
 
@@ -41,7 +45,7 @@ class Exchange(Protocol):
 
 
 class Delivery:
-    """Sends the parts of one exchange, and tells it how that ended.
+    """Sends an answer that leaves in parts, and tells its exchange how that ended.
 
     Args:
         exchange: The exchange.
@@ -57,8 +61,7 @@ class Delivery:
         self.reply = exchange.reply
         self._exchange = exchange
         self._library = library
-        read_s = (extensions.get("timeout") or {}).get("read")
-        self._patience_s: float = math.inf if read_s is None else read_s
+        self._patience_s = _patience_s(extensions)
         self._waits = exchange.waits()
         self._upcoming: tuple[float, Chunk | None] | ConnectionError | None = None
         self._draw()
@@ -127,7 +130,7 @@ class Delivery:
             return b""
         if wait_s > self._patience_s:
             self.close()
-            raise self._library.ReadTimeout("The read operation timed out")
+            raise _timed_out(self._library)
         self._draw()
         return b"" if chunk is None else chunk.data
 
@@ -143,6 +146,75 @@ class Delivery:
             raise
         if self._upcoming is None:
             self._exchange.end()
+
+
+def deliver(
+    exchange: Exchange, library: ModuleType, extensions: Mapping[str, Any]
+) -> Delivery | None:
+    """Send what a client waits for: all of an answer, or the status line of a stream.
+
+    Args:
+        exchange: The exchange.
+        library: Module whose `ReadTimeout` and `RemoteProtocolError` the client understands.
+        extensions: The request's extensions, where clients keep their timeouts in seconds.
+
+    Returns:
+        The delivery of what is left to send, None if that was all.
+
+    Raises:
+        Exception: See Delivery.step.
+    """
+    wait_s = exchange.whole_after_s
+    if wait_s is None:
+        delivery = Delivery(exchange, library, extensions)
+        delivery.start()
+        return delivery if exchange.reply.stream else None
+    if wait_s > 0:
+        patience_s = _patience_s(extensions)
+        try:
+            time.sleep(min(wait_s, patience_s))
+        except BaseException:
+            exchange.cancel()
+            raise
+        if wait_s > patience_s:
+            exchange.cancel()
+            raise _timed_out(library)
+    exchange.end()
+    return None
+
+
+async def async_deliver(
+    exchange: Exchange, library: ModuleType, extensions: Mapping[str, Any]
+) -> Delivery | None:
+    """Do what `deliver` does, in the running async library, which always gets its turn."""
+    wait_s = exchange.whole_after_s
+    if wait_s is None:
+        delivery = Delivery(exchange, library, extensions)
+        await delivery.async_start()
+        return delivery if exchange.reply.stream else None
+    patience_s = _patience_s(extensions)
+    try:
+        await async_sleep(min(wait_s, patience_s))
+    except BaseException:
+        exchange.cancel()
+        raise
+    if wait_s > patience_s:
+        exchange.cancel()
+        raise _timed_out(library)
+    exchange.end()
+    return None
+
+
+def _patience_s(extensions: Mapping[str, Any]) -> float:
+    """Return the seconds that a client waits for each part of an answer."""
+    read_s: float | None = (extensions.get("timeout") or {}).get("read")
+    return math.inf if read_s is None else read_s
+
+
+def _timed_out(library: ModuleType) -> Exception:
+    """Return the error of a client whose patience has ended."""
+    error: Exception = library.ReadTimeout("The read operation timed out")
+    return error
 
 
 class SyncBody:
@@ -208,8 +280,12 @@ def received(
     method: str, host: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> Request:
     """Return a request in the provider's terms; repeated headers are joined by commas."""
-    pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        values = {name: ", ".join(v for n, v in pairs if n == name) for name in values}
+    values = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+    if len(values) < len(headers):
+        values = {name: _joined(name, headers) for name in values}
     return Request(method, host, path, values, body)
+
+
+def _joined(name: str, headers: list[tuple[bytes, bytes]]) -> str:
+    """Return the values of a repeated header."""
+    return ", ".join(v.decode("latin-1") for n, v in headers if n.decode("latin-1").lower() == name)

@@ -13,30 +13,36 @@ Finish = Callable[["Exchange"], None]
 class Exchange:
     """One request and the answer to send, with the waits that the service takes.
 
-    A door iterates `waits()`, sleeping and sending, and then says how it ended: `end()` when the
-    last byte has left, `cancel()` when the client gave up.
+    A door waits for `whole_after_s` and sends all of it, or iterates `waits()`, sleeping and
+    sending. Then it says how it ended: `end()` when the last byte has left, `cancel()` when the
+    client gave up.
 
     Args:
         reply: The answer.
-        waits: Seconds to wait before the status line (chunk None) and before each chunk.
+        waits: Seconds to wait before the whole of it; for a stream, before the status line (chunk
+            None) and before each chunk.
         record: Where the attempt is kept; None for a request that is no attempt.
         now_ns: Reads the clock.
         finish: Called once, when the exchange has ended or was given up.
     """
 
-    __slots__ = ("_due", "_finish", "_now_ns", "_waits", "record", "reply")
+    __slots__ = ("_due", "_finish", "_now_ns", "_waits", "record", "reply", "whole_after_s")
 
     def __init__(
         self,
         reply: Reply,
-        waits: list[tuple[float, Chunk | None]],
+        waits: float | list[tuple[float, Chunk | None]],
         record: Record | None,
         now_ns: Callable[[], int],
         finish: Finish | None,
     ) -> None:
         self.reply = reply
         self.record = record
-        self._waits = waits
+        self.whole_after_s: float | None
+        if isinstance(waits, list):
+            self._waits, self.whole_after_s = waits, None
+        else:
+            self._waits, self.whole_after_s = [], waits
         self._now_ns = now_ns
         self._finish = finish
         self._due: tuple[int, Chunk] | None = None
@@ -58,12 +64,11 @@ class Exchange:
         self._close(cancelled=True)
 
     def _note_output(self) -> None:
-        """Note the first output, once its time has come."""
+        """Note the first output of a stream, once its time has come."""
         if self._due is None or self.record is None or self.record.status != 200:
             return
         due_ns, chunk = self._due
-        delivers = chunk.output_tokens > 0 or not self.reply.stream
-        if delivers and self.record.output_ns is None and self._now_ns() >= due_ns:
+        if chunk.output_tokens and self.record.output_ns is None and self._now_ns() >= due_ns:
             self.record.output_ns = due_ns
 
     def _close(self, *, cancelled: bool) -> None:
@@ -71,9 +76,12 @@ class Exchange:
         finish, self._finish = self._finish, None
         if finish is None:
             return
-        self._note_output()
-        if self.record is not None:
-            self.record.ended_ns = self._now_ns()
+        record = self.record
+        if record is not None:
+            self._note_output()
+            now_ns = record.ended_ns = self._now_ns()
             if cancelled:
-                self.record.cancelled_ns = self.record.ended_ns
+                record.cancelled_ns = now_ns
+            elif record.status == 200 and not self.reply.stream:
+                record.output_ns = now_ns
         finish(self)

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from respx.mocks import Mocker
 from respx.models import AllMockedAssertionError, PassThrough
 
-from fake_provider._delivery import AsyncBody, Delivery, SyncBody, address, received
+from fake_provider._delivery import (
+    AsyncBody,
+    Delivery,
+    SyncBody,
+    address,
+    async_deliver,
+    deliver,
+    received,
+)
 from fake_provider._transport import answer, async_answer
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 
     from fake_provider._switchboard import Provider, Switchboard
     from fake_provider._transport import ClientResponse
+    from fake_provider._wire._shapes import Reply
 
     Handler = Callable[[Any, httpcore2.Request], httpcore2.Response]
     AsyncHandler = Callable[[Any, httpcore2.Request], Awaitable[httpcore2.Response]]
@@ -127,9 +136,9 @@ class ProviderMocker(Mocker):
                 return pass_on(self, request)
             body = b"".join(cast("Iterator[bytes]", request.stream))
             asked = received(request.method.decode(), host, path, request.headers, body)
-            delivery = Delivery(provider.begin(asked), library, request.extensions)
-            delivery.start()
-            return _response(library, delivery, SyncBody)
+            exchange = provider.begin(asked)
+            delivery = deliver(exchange, library, request.extensions)
+            return _response(library, exchange.reply, delivery, SyncBody)
 
         return handle_request
 
@@ -148,9 +157,9 @@ class ProviderMocker(Mocker):
             stream = cast("AsyncIterator[bytes]", request.stream)
             body = b"".join([part async for part in stream])
             asked = received(request.method.decode(), host, path, request.headers, body)
-            delivery = Delivery(provider.begin(asked), library, request.extensions)
-            await delivery.async_start()
-            return _response(library, delivery, AsyncBody)
+            exchange = provider.begin(asked)
+            delivery = await async_deliver(exchange, library, request.extensions)
+            return _response(library, exchange.reply, delivery, AsyncBody)
 
         return handle_async_request
 
@@ -207,11 +216,13 @@ def _has_route(router: Router, request: httpx.Request) -> bool:
 
 
 def _response(
-    library: ModuleType, delivery: Delivery, body: type[SyncBody | AsyncBody]
+    library: ModuleType,
+    reply: Reply,
+    delivery: Delivery | None,
+    body: type[SyncBody | AsyncBody],
 ) -> httpcore2.Response:
     """Return a response of httpcore2: a stream with its body to come, or all of it."""
-    reply = delivery.reply
-    content = body(delivery) if reply.stream else b"".join(chunk.data for chunk in reply.chunks)
+    content = reply.content if delivery is None else body(delivery)
     response: httpcore2.Response = library.Response(
         reply.status, headers=reply.headers, content=content
     )

@@ -43,29 +43,32 @@ class ServiceTime:
         if self.tokens_per_second is not None:
             real_number("tokens_per_second", self.tokens_per_second, "tokens per second", above=0.0)
 
-    def waits(self, reply: Reply, rng: random.Random) -> list[tuple[float, Chunk | None]]:
-        """Return the seconds to wait before the status line, and before each chunk.
+    def waits(self, reply: Reply, rng: random.Random) -> float | list[tuple[float, Chunk | None]]:
+        """Return the seconds to wait before the whole answer, or before each part of a stream.
 
         Args:
             reply: The answer.
             rng: Where the draws come from.
 
         Returns:
-            Pairs of seconds and the chunk to send after them; the first pair is the status line.
+            Seconds; for a stream, pairs of seconds and the chunk to send after them, of which the
+            first is the status line.
         """
-        if reply.status != 200:
-            return [(self.refusal, None), *((0.0, chunk) for chunk in reply.chunks)]
-        mean = self.mean
+        first = self.refusal if reply.status != 200 else self._first(reply, rng)
+        return [(first, None), *self._pieces(reply)] if reply.stream else first
+
+    def _first(self, reply: Reply, rng: random.Random) -> float:
+        """Return the seconds before the first part of a served answer."""
         if reply.stream and self.first_token is not None:
-            mean = self.first_token
-        return [(self._draw(mean, rng), None), *self._pieces(reply)]
+            return self._draw(self.first_token, rng)
+        return self._draw(self.mean, rng)
 
     def _pieces(self, reply: Reply) -> Iterator[tuple[float, Chunk]]:
         """Yield each chunk with its own wait; the first token's wait is before the status line."""
         waited = False
         for chunk in reply.chunks:
             wait = 0.0
-            if reply.stream and self.tokens_per_second is not None and chunk.output_tokens:
+            if self.tokens_per_second is not None and chunk.output_tokens:
                 wait = chunk.output_tokens / self.tokens_per_second if waited else 0.0
                 waited = True
             yield wait, chunk

@@ -32,7 +32,7 @@ from fake_provider._service import ServiceTime
 from fake_provider._tokens import Cost, CostModel
 from fake_provider._waits import Scope
 from fake_provider._wire import Dialect
-from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Hint, Ids, Reply, Request, Usage
+from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Reply, Request, Usage
 
 MAX_ATTEMPTS = 1_000
 # More than a fleet of 10,000 that starts together, and half a minute of real time.
@@ -283,9 +283,7 @@ class Stages:
         else:
             hint = self._hint_for(decision)
             reply = self._refuse(dialect, ask, cost, decision, hint, wall_ns)
-        waits: list[tuple[float, Chunk | None]] = [(0.0, None)]
-        waits.extend((0.0, chunk) for chunk in reply.chunks)
-        return Exchange(reply, waits, None, self._now_ns, None)
+        return Exchange(reply, 0.0, None, self._now_ns, None)
 
     def _exchange(self, reply: Reply, record: Record, wall_ns: int) -> Exchange:
         """Finish the record as far as the answer is known, and hand the answer to the door."""

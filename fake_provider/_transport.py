@@ -6,7 +6,15 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from fake_provider._delivery import AsyncBody, Delivery, SyncBody, address, received
+from fake_provider._delivery import (
+    AsyncBody,
+    Delivery,
+    SyncBody,
+    address,
+    async_deliver,
+    deliver,
+    received,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from fake_provider._switchboard import Provider
+    from fake_provider._wire._shapes import Reply
 
     ClientRequest = httpx.Request | httpx2.Request
     ClientResponse = httpx.Response | httpx2.Response
@@ -140,9 +149,9 @@ def answer(
     family = family_of(request)
     body = request.read()
     asked = received(request.method, host, path, request.headers.raw, body)
-    delivery = Delivery(provider.begin(asked), errors or family.library, request.extensions)
-    delivery.start()
-    return _response(family.library, delivery, family.sync_body)
+    exchange = provider.begin(asked)
+    delivery = deliver(exchange, errors or family.library, request.extensions)
+    return _response(family.library, exchange.reply, delivery, family.sync_body)
 
 
 async def async_answer(
@@ -156,9 +165,9 @@ async def async_answer(
     family = family_of(request)
     body = await request.aread()
     asked = received(request.method, host, path, request.headers.raw, body)
-    delivery = Delivery(provider.begin(asked), errors or family.library, request.extensions)
-    await delivery.async_start()
-    return _response(family.library, delivery, family.async_body)
+    exchange = provider.begin(asked)
+    delivery = await async_deliver(exchange, errors or family.library, request.extensions)
+    return _response(family.library, exchange.reply, delivery, family.async_body)
 
 
 def family_of(request: ClientRequest) -> Family:
@@ -189,18 +198,16 @@ def _family(kind: type) -> Family:
 
 
 def _response(
-    library: ModuleType, delivery: Delivery, body: type[SyncBody | AsyncBody]
+    library: ModuleType,
+    reply: Reply,
+    delivery: Delivery | None,
+    body: type[SyncBody | AsyncBody],
 ) -> ClientResponse:
     """Return the library's response: a stream with its body to come, or all of it."""
-    reply = delivery.reply
-    # Bytes, in an encoding that is stated, spare the library a guess at every header.
-    headers = [(name.encode(), value.encode()) for name, value in reply.headers]
-    response: ClientResponse
-    if reply.stream:
-        response = library.Response(reply.status, headers=headers, stream=body(delivery))
-    else:
-        content = b"".join([chunk.data for chunk in reply.chunks])
-        response = library.Response(reply.status, headers=headers, content=content)
+    headers = library.Headers(reply.headers, encoding="utf-8")
+    stream = library.ByteStream(reply.content) if delivery is None else body(delivery)
+    response: ClientResponse = library.Response(reply.status, headers=headers, stream=stream)
+    # An encoding that is stated spares the library a guess at every header.
     response.headers.encoding = "utf-8"
     return response
 

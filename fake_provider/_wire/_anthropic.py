@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +17,7 @@ from fake_provider._wire._anthropic_errors import (
 from fake_provider._wire._anthropic_headers import envelope, limit_headers, request_id
 from fake_provider._wire._anthropic_stream import events
 from fake_provider._wire._headers import Headers, override, retry_after
-from fake_provider._wire._prompt import characters, decoded
+from fake_provider._wire._prompt import characters, decoded, quoted
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ class Anthropic:
         """Return the message, or its stream; the limits are as they stood at admission."""
         request = request_id(ids)
         message = f"msg_01{ids.base58(22)}"
-        model = json.dumps(ask.model)
+        model = quoted(ask.model)
         limits = limit_headers(levels, wall_ns)
         if ask.stream:
             started = _USAGE % (usage.input_tokens, min(1, usage.output_tokens))

@@ -10,7 +10,7 @@ from fake_provider._wire._headers import NS_PER_S, Headers, override, retry_afte
 from fake_provider._wire._openai_chat import chunks, completion
 from fake_provider._wire._openai_errors import named_error, refusal_body, too_large_body
 from fake_provider._wire._openai_headers import envelope, limit_headers
-from fake_provider._wire._prompt import characters, decoded
+from fake_provider._wire._prompt import characters, decoded, quoted
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class OpenAI:
         """Return the completion, or its stream."""
         identity = f"chatcmpl-{ids.base58(29)}"
         created = wall_ns // NS_PER_S
-        model = json.dumps(ask.model)
+        model = quoted(ask.model)
         limits = limit_headers(levels)
         if not ask.stream:
             body = completion(identity, created, model, usage)

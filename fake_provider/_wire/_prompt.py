@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 # Keys whose values frame the prompt or are not text: names of roles, ids, images, audio, files.
@@ -30,7 +30,8 @@ def decoded(body: bytes) -> dict[str, Any]:
         ValueError: The body is not JSON, or not an object; the message says which.
     """
     try:
-        value = json.loads(body)
+        # Bytes would have their encoding guessed first.
+        value = json.loads(body.decode())
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(value, dict):
@@ -51,6 +52,12 @@ def characters(*parts: object) -> int:
             total += len(part)
         elif isinstance(part, list):
             pending.extend(part)
-        elif isinstance(part, Mapping):
+        elif isinstance(part, dict):
             pending.extend(value for key, value in part.items() if key not in FRAMING)
     return total
+
+
+@lru_cache(maxsize=256)
+def quoted(text: str) -> str:
+    """Return a text that recurs, such as a model's name, as JSON writes it."""
+    return json.dumps(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # A digit for every byte: not quite even, which no reader of an id can tell, and eight times faster.
@@ -13,8 +13,7 @@ _BASE58_OF_BYTE = bytes(ord(BASE58[byte % len(BASE58)]) for byte in range(256))
 Endpoint = Literal["generate", "count_tokens"]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request as a door received it.
 
     Args:
@@ -32,8 +31,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """What a request asks for, in terms that no dialect owns.
 
     Args:
@@ -53,8 +51,7 @@ class Ask:
     body: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One piece of a streamed answer.
 
     Args:
@@ -66,8 +63,7 @@ class Chunk:
     output_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer, rendered: everything that a door needs to send.
 
     Args:
@@ -82,9 +78,13 @@ class Reply:
     chunks: tuple[Chunk, ...]
     stream: bool = False
 
+    @property
+    def content(self) -> bytes:
+        """All of the body."""
+        return b"".join([chunk.data for chunk in self.chunks])
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+
+class Usage(NamedTuple):
     """What a served answer reports; it adds up to what was charged.
 
     Args:
@@ -96,8 +96,7 @@ class Usage:
     output_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(NamedTuple):
     """The wait that a refusal names.
 
     Args:

@@ -109,8 +109,11 @@ class Refused(BaseException):
 class StubExchange:
     """An exchange that logs how it ended."""
 
-    def __init__(self, reply: Reply, steps: list[Step], log: list[str]) -> None:
+    def __init__(
+        self, reply: Reply, steps: list[Step], log: list[str], whole_after_s: float | None
+    ) -> None:
         self.reply = reply
+        self.whole_after_s = whole_after_s
         self._steps = steps
         self._log = log
 
@@ -166,7 +169,9 @@ class StubProvider:
         steps = self.steps
         if steps is None:
             steps = [(self.first_s, None), *((self.each_s, chunk) for chunk in reply.chunks)]
-        return StubExchange(reply, steps, self.log)
+        in_parts = reply.stream or self.steps is not None or self.each_s
+        whole_after_s = None if in_parts else self.first_s
+        return StubExchange(reply, steps, self.log, whole_after_s)
 
 
 def by_path(request: Request) -> Reply:

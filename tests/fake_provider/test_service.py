@@ -26,7 +26,8 @@ def stream(*output_tokens):
 
 
 def seconds(model, reply, seed=0):
-    return [wait for wait, _ in model.waits(reply, random.Random(seed))]
+    waits = model.waits(reply, random.Random(seed))
+    return [wait for wait, _ in waits] if reply.stream else waits
 
 
 def served(count, *, meanwhile=lambda: None, **options):
@@ -51,7 +52,7 @@ def test_a_number_of_seconds_is_a_constant():
 def test_no_service_time_takes_no_time():
     """At a latency of 0 the answer has left when the request has come."""
     assert served(2, latency=0) == [0.0] * 2
-    assert seconds(ServiceTime(mean=0.0, cv=3.0), PLAIN) == [0.0, 0.0]
+    assert seconds(ServiceTime(mean=0.0, cv=3.0), PLAIN) == 0.0
 
 
 def test_draws_come_from_the_provider_s_seed():
@@ -75,7 +76,7 @@ def test_draws_have_the_mean_and_the_variation_that_are_stated(cv):
     """20,000 draws come within five standard errors of both moments; none is negative."""
     model = ServiceTime(mean=2.0, cv=cv)
     rng = random.Random(7)
-    drawn = [model.waits(PLAIN, rng)[0][0] for _ in range(20_000)]
+    drawn = [model.waits(PLAIN, rng) for _ in range(20_000)]
     mean = statistics.fmean(drawn)
     assert mean == pytest.approx(2.0, abs=5 * 2.0 * cv / 20_000**0.5)
     assert statistics.pstdev(drawn) / mean == pytest.approx(cv, rel=0.25)
@@ -91,10 +92,8 @@ def test_a_constant_draws_nothing():
 
 
 def test_a_plain_answer_waits_before_its_status_line():
-    """All of the time is before the status line; the body follows at once."""
-    assert ServiceTime(mean=3.0, first_token=1.0, tokens_per_second=9.0).waits(
-        PLAIN, random.Random(0)
-    ) == [(3.0, None), (0.0, PLAIN.chunks[0])]
+    """All of the time is before the status line; the body comes with it."""
+    assert seconds(ServiceTime(mean=3.0, first_token=1.0, tokens_per_second=9.0), PLAIN) == 3.0
 
 
 def test_a_stream_waits_for_its_first_token_and_then_by_its_rate():
@@ -111,8 +110,8 @@ def test_a_stream_without_a_first_token_time_waits_the_mean():
 
 def test_a_refusal_takes_its_own_time():
     """A refusal is quick unless it is said to take time."""
-    assert seconds(ServiceTime(mean=9.0), REFUSAL) == [0.0, 0.0]
-    assert seconds(ServiceTime(mean=9.0, cv=1.0, refusal=0.2), REFUSAL) == [0.2, 0.0]
+    assert seconds(ServiceTime(mean=9.0), REFUSAL) == 0.0
+    assert seconds(ServiceTime(mean=9.0, cv=1.0, refusal=0.2), REFUSAL) == 0.2
 
 
 def test_a_refusal_s_time_passes_through_the_sdk():

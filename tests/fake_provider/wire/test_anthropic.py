@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -21,7 +20,7 @@ many = settings(max_examples=200, deadline=None, derandomize=True, database=None
 
 DIALECT = Anthropic()
 ASK = Ask("generate", "claude-opus-4-6", 100, False, 5, {})
-STREAM = replace(ASK, stream=True)
+STREAM = ASK._replace(stream=True)
 INPUT, OUTPUT, REQUESTS = Limits(
     input_tokens_per_minute=30_000, output_tokens_per_minute=8_000, requests_per_minute=50
 )
@@ -267,7 +266,7 @@ def test_the_count_of_tokens_is_one_number() -> None:
 @example("\ud800")
 def test_any_model_name_is_answered_in_valid_json(model) -> None:
     """Quotes, backslashes, any script and half a surrogate pair survive the round trip."""
-    ask = replace(ASK, model=model)
+    ask = ASK._replace(model=model)
     served = DIALECT.served(ask, Usage(1, 1), (), Ids(0), NOW)
     assert loaded(served)["model"] == model
     refusal = refused(ask, Ids(0))

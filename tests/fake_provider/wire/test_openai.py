@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -21,8 +20,8 @@ many = settings(max_examples=200, deadline=None, derandomize=True, database=None
 
 DIALECT = OpenAI()
 ASK = Ask("generate", "gpt-4o", None, False, 5, {})
-STREAM = replace(ASK, stream=True)
-WITH_USAGE = replace(STREAM, body={"stream_options": {"include_usage": True}})
+STREAM = ASK._replace(stream=True)
+WITH_USAGE = STREAM._replace(body={"stream_options": {"include_usage": True}})
 
 TOKENS, REQUESTS = Limits(tokens_per_minute=30_000, requests_per_minute=500)
 LEVELS = (Level(TOKENS, 29_971, 58_000_000), Level(REQUESTS, 499, 120_000_000))
@@ -253,7 +252,7 @@ def test_the_whole_stream_is_pinned() -> None:
 
 def test_a_stream_without_include_usage_has_none() -> None:
     """The usage field appears only if it was asked for."""
-    declined = replace(STREAM, body={"stream_options": {"include_usage": False}})
+    declined = STREAM._replace(body={"stream_options": {"include_usage": False}})
     for ask in (STREAM, declined):
         reply = DIALECT.served(ask, Usage(17, 2), (), Ids(0), NOW)
         assert b'"usage"' not in body(reply)
@@ -283,7 +282,7 @@ def test_every_stream_carries_its_tokens_and_the_whole_text(output_tokens, seed,
 @example("\ud800")
 def test_any_model_name_is_answered_in_valid_json(model) -> None:
     """Quotes, backslashes, any script and half a surrogate pair survive the round trip."""
-    ask = replace(ASK, model=model)
+    ask = ASK._replace(model=model)
     served = DIALECT.served(ask, Usage(1, 1), (), Ids(0), NOW)
     assert loaded(served)["model"] == model
     hint = Hint("seconds", 1.0)
