@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fake_provider._answer import Answer
     from fake_provider._attempt import Attempt
     from fake_provider._callers import caller
     from fake_provider._errors import AttemptLimit, ProviderError, UnansweredRequest
-    from fake_provider._faults import Arrival, Fault
+    from fake_provider._faults import Fault
     from fake_provider._hints import HintStyle
     from fake_provider._limits import Limit, Limits
     from fake_provider._provider import FakeProvider
+    from fake_provider._script import Arrival
     from fake_provider._service import ServiceTime
+    from fake_provider._side_effect import provider_side_effect
     from fake_provider._trace import Call, Trace, TraceError
 
 __all__ = [
+    "Answer",
     "Arrival",
     "Attempt",
     "AttemptLimit",
@@ -31,11 +35,13 @@ __all__ = [
     "TraceError",
     "UnansweredRequest",
     "caller",
+    "provider_side_effect",
 ]
 
 # Importing the package costs nothing: the judge needs a Trace without the provider's machinery.
 _HOMES = {
-    "Arrival": "_faults",
+    "Answer": "_answer",
+    "Arrival": "_script",
     "Attempt": "_attempt",
     "AttemptLimit": "_errors",
     "Call": "_trace",
@@ -50,6 +56,7 @@ _HOMES = {
     "TraceError": "_trace",
     "UnansweredRequest": "_errors",
     "caller": "_callers",
+    "provider_side_effect": "_side_effect",
 }
 
 

@@ -48,12 +48,19 @@ class Exchange:
         self._due: tuple[int, Chunk] | None = None
 
     def waits(self) -> Iterator[tuple[float, Chunk | None]]:
-        """Yield seconds to wait, then the chunk to send; the first pair is the status line."""
+        """Yield seconds to wait, then the chunk to send; the first pair is the status line.
+
+        Raises:
+            ConnectionError: The connection is cut here.
+        """
         for seconds, chunk in self._waits:
             if chunk is not None and self.record is not None:
                 self._due = (self._now_ns() + round(seconds * 1e9), chunk)
             yield seconds, chunk
             self._note_output()
+        if self.reply.cut:
+            self.end()
+            raise ConnectionError("the provider cut the connection")
 
     def end(self) -> None:
         """Note that the last byte has left."""
@@ -82,6 +89,6 @@ class Exchange:
             now_ns = record.ended_ns = self._now_ns()
             if cancelled:
                 record.cancelled_ns = now_ns
-            elif record.status == 200 and not self.reply.stream:
+            elif record.status == 200 and self.whole_after_s is not None:
                 record.output_ns = now_ns
         finish(self)

@@ -1,13 +1,17 @@
-"""Faults: scripted answers that come before the limits."""
+"""Faults: scripted errors, in place of an answer or in the middle of one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
+from fake_provider._limits import real_number, whole_number
 from fake_provider._wire._shapes import Chunk, Reply
+
+Kind = Literal["error", "cut", "stall", "garbage"]
+KINDS = get_args(Kind)
 
 # A 429 with one of these codes is a bill, not a queue (OpenAI and Anthropic, read 2026-11-25).
 TERMINAL_CODES = frozenset(
@@ -25,46 +29,38 @@ TERMINAL_CODES = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """What a script sees of an attempt.
-
-    Args:
-        at: Seconds since the provider was opened.
-        number: Requests that arrived before it.
-        nth: Requests with the same body that arrived before it.
-        caller: Who makes it.
-        attempt: Its position in its call, from 1.
-        body: The decoded body.
-    """
-
-    at: float
-    number: int
-    nth: int
-    caller: str
-    attempt: int
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A scripted answer.
+    """A scripted error: in place of the answer, or in the middle of an answer that is admitted.
 
     Args:
-        status: HTTP status, from 200 to 599.
+        status: HTTP status: 200, or from 300 to 599.
+        code: The dialect's error type or code, such as `"insufficient_quota"`; None for the usual
+            one of the status.
         headers: Headers of the answer beside the dialect's own, such as `{"retry-after": "60"}`.
-        body: The body: JSON as a dict, text, or None for the dialect's own body for the status.
+        body: The body: JSON as a dict, text, or None for the dialect's own body.
+        kind: `"error"`: an answer of this status, without asking the limits. The others happen to
+            an answer that the limits admit: `"cut"` ends the connection, `"stall"` pauses for
+            `seconds`, `"garbage"` sends a part that cannot be read.
+        after: Pieces of output that a stream delivers before; 0 or more. With it an `"error"` is
+            an event inside a stream of status 200, that the limits have admitted.
+        seconds: Length of a `"stall"` in seconds, above 0.
 
     Raises:
-        TypeError: The status is not a whole number.
-        ValueError: The status is out of its range.
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of its range, or does not go with the kind.
     """
 
     status: int = 429
+    code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | str | None = None
+    kind: Kind = "error"
+    after: int | None = None
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self._check_status()
+        self._check_kind()
         self._check_headers()
         if self.body is None or isinstance(self.body, str):
             return
@@ -88,11 +84,30 @@ class Fault:
                 raise ValueError(f"{allowed}, got {self.headers!r}")
 
     def _check_status(self) -> None:
-        """Raise for a status that is none."""
+        """Raise for a status that no answer has."""
+        allowed = "status must be 200, or a whole number from 300 to 599"
         if isinstance(self.status, bool) or not isinstance(self.status, int):
-            raise TypeError(f"status must be a whole number from 200 to 599, got {self.status!r}")
-        if not 200 <= self.status <= 599:
-            raise ValueError(f"status must be a whole number from 200 to 599, got {self.status!r}")
+            raise TypeError(f"{allowed}, got {self.status!r}")
+        if self.status != 200 and not 300 <= self.status <= 599:
+            raise ValueError(f"{allowed}, got {self.status!r}")
+        if self.code is not None and not isinstance(self.code, str):
+            raise TypeError(f"code must be a string or None, got {self.code!r}")
+
+    def _check_kind(self) -> None:
+        """Raise for an unknown kind, and for what does not go with it."""
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        if self.after is not None:
+            whole_number("after", self.after, at_least=0)
+        if self.kind == "stall":
+            real_number("seconds", self.seconds, "seconds", above=0.0)
+        elif self.seconds:
+            raise ValueError(f"seconds must be left out unless kind is stall, got {self.seconds!r}")
+
+    @property
+    def is_admitted(self) -> bool:
+        """True for a fault in the middle of an answer, which the limits have admitted."""
+        return self.kind != "error" or self.after is not None
 
     def encoded_body(self) -> bytes | None:
         """Return the body as bytes, None for the dialect's own."""
@@ -101,52 +116,6 @@ class Fault:
         if isinstance(self.body, str):
             return self.body.encode()
         return json.dumps(self.body, separators=(",", ":")).encode()
-
-
-Script = Callable[[Arrival], Fault | None]
-
-
-def as_script(source: Script | Sequence[Fault | None]) -> Script:
-    """Return a script from a function, or from a sequence that answers one request each.
-
-    Args:
-        source: A function of an Arrival that returns a Fault, or None to let the limits decide;
-            or a sequence of these, after whose end the limits decide.
-
-    Raises:
-        TypeError: It is neither.
-    """
-    if callable(source):
-        return source
-    text = isinstance(source, (str, bytes))
-    if isinstance(source, Sequence) and not text and all(map(_is_answer, source)):
-        faults = iter(tuple(source))
-        return lambda _arrival: next(faults, None)
-    raise TypeError(
-        f"script must be a function of an Arrival or a sequence of Fault and None, got {source!r}"
-    )
-
-
-def ask_script(script: Script, arrival: Arrival) -> Fault | None:
-    """Return a script's answer.
-
-    Raises:
-        RuntimeError: It raised.
-        TypeError: It returned neither a Fault nor None.
-    """
-    name = getattr(script, "__qualname__", repr(script))
-    try:
-        answer = script(arrival)
-    except Exception as error:
-        raise RuntimeError(f"the script {name} raised {error!r}") from error
-    if not _is_answer(answer):
-        raise TypeError(f"the script {name} must return a Fault or None, got {answer!r}")
-    return answer
-
-
-def _is_answer(entry: object) -> bool:
-    """Tell whether a script may answer with this."""
-    return entry is None or isinstance(entry, Fault)
 
 
 def error_code(body: bytes) -> str | None:
@@ -161,13 +130,48 @@ def error_code(body: bytes) -> str | None:
     return str(code)
 
 
-def overridden(reply: Reply, headers: Mapping[str, str], body: bytes | None) -> Reply:
-    """Return the reply with a script's headers and body in place of the dialect's."""
-    own = {name.lower(): str(value) for name, value in headers.items()}
-    chunks = reply.chunks
+def overridden(reply: Reply, fault: Fault) -> Reply:
+    """Return the reply with a fault's headers and body in place of the dialect's."""
+    own = {name.lower(): str(value) for name, value in fault.headers.items()}
+    chunks, body = reply.chunks, fault.encoded_body()
     if body is not None:
         chunks = (Chunk(body, output_tokens=1),)
         if not reply.stream:
             own.setdefault("content-length", str(len(body)))
     kept = tuple((name, value) for name, value in reply.headers if name not in own)
     return Reply(reply.status, (*kept, *own.items()), chunks, reply.stream)
+
+
+def broken(reply: Reply, fault: Fault, error: Chunk) -> Reply:
+    """Return an admitted answer with a fault in its middle.
+
+    Args:
+        reply: The answer as it would have been.
+        fault: What happens to it.
+        error: The dialect's error event, for a fault of kind `"error"`.
+    """
+    before = _pieces_before(reply, fault.after or 0)
+    sent, (following, *rest) = reply.chunks[:before], reply.chunks[before:]
+    if fault.kind == "stall":
+        late = following._replace(stall_s=fault.seconds)
+        return reply._replace(chunks=(*sent, late, *rest))
+    if fault.kind == "garbage":
+        # The framing holds, the JSON inside does not.
+        unreadable = Chunk(following.data.replace(b'"', b"", 1))
+        return reply._replace(chunks=(*sent, unreadable, *rest))
+    if fault.kind == "cut":
+        return reply._replace(chunks=sent, cut=True)
+    return reply._replace(chunks=(*sent, error)) if reply.stream else reply
+
+
+def _pieces_before(reply: Reply, pieces: int) -> int:
+    """Return how many chunks a stream sends before the piece of output at this position.
+
+    An answer that has fewer pieces breaks at its last chunk, one that is no stream at its only
+    one.
+    """
+    outputs = (at for at, chunk in enumerate(reply.chunks) if chunk.output_tokens)
+    for position, at in enumerate(outputs):
+        if position == pieces:
+            return at
+    return len(reply.chunks) - 1

@@ -1,4 +1,4 @@
-"""FakeProvider: takes one request through parse, cost, admission and answer, into the trace."""
+"""FakeProvider: what a test opens, configures and reads."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from fake_provider._errors import AttemptLimit, ProviderError, UnansweredRequest
-from fake_provider._exchange import Exchange
-from fake_provider._faults import Fault, Script, as_script
+from fake_provider._answer import Answer
+from fake_provider._desk import Desk
+from fake_provider._faults import Fault
 from fake_provider._hints import HintStyle, SentForm, hint_style
+from fake_provider._hosts import HOST, Hosts
 from fake_provider._limits import Algorithm, Limits, real_number, whole_number
 from fake_provider._lineage import Lineage
 from fake_provider._recorder import NS
+from fake_provider._script import Script, as_script
 from fake_provider._service import ServiceTime, service_time
 from fake_provider._stages import Model, Stages
 from fake_provider._tokens import CostModel, Tokens
 from fake_provider._trace import Trace
-from fake_provider._wire import DIALECTS, Dialect, dialect_for
-from fake_provider._wire._shapes import Request
+from fake_provider._wire import DIALECTS
 from fake_provider.virtual_time import RealClock, VirtualClock
 
 if TYPE_CHECKING:
     from fake_provider._transport import ProviderTransport
 
-HOST = "fake-provider.test"
 CLOCKS = ("virtual", "real")
 DOORS = ("in-process",)
 REAL_RESOLUTION_S = 5e-3
@@ -63,8 +63,9 @@ class FakeProvider:
             or a HintStyle.
         seed: Seed of the ids, the service times and, while open, of the module `random`.
         dialect: Wire dialect of every answered host; None decides by host, then by path.
-        hosts: Further hosts to answer, with their dialects: `{"llm-gateway.corp": "openai"}`.
-        allow_hosts: Hosts that may be reached over the network.
+        hosts: Further hosts to answer, with their dialects: `{"llm-gateway.corp": "openai"}`; `*`
+            stands for any part of a name.
+        allow_hosts: Hosts that may be reached over the network, with `*` likewise.
         door: `"in-process"`.
         clock: `"virtual"`, or `"real"` for the wall clock.
         start: Instant at which the virtual clock starts: ISO 8601, datetime or POSIX seconds.
@@ -136,9 +137,7 @@ class FakeProvider:
             hint=hint_style(hint),
             seed=whole_number("seed", seed, at_least=0),
         )
-        self._dialect = None if dialect is None else _one_of("dialect", dialect, tuple(DIALECTS))
-        self._hosts = _checked_hosts({} if hosts is None else hosts)
-        self._allow_hosts = frozenset(host.lower() for host in _strings("allow_hosts", allow_hosts))
+        names = Hosts(dialect, {} if hosts is None else hosts, allow_hosts)
         _one_of("door", door, DOORS)
         self.clock: VirtualClock | RealClock
         if not isinstance(strict_clock, bool):
@@ -154,11 +153,11 @@ class FakeProvider:
         self._virtual = _one_of("clock", clock, CLOCKS) == "virtual"
         self.clock = virtual if self._virtual else RealClock()
         self._open = ExitStack()
-        self._is_open = False
         self._scripts: list[Script] = []
         self._lineage = Lineage()
         self._started_at = 0.0
-        self._start_over()
+        self._desk = Desk(names, self.clock, self._new_stages())
+        self._closed: Trace | None = None
 
     # ------------------------------------------------------------------ what a user reads
 
@@ -177,7 +176,7 @@ class FakeProvider:
         """An httpx or httpx2 transport, for a client's `http_client=`: the fastest door."""
         from fake_provider._transport import ProviderTransport
 
-        return ProviderTransport(self)
+        return ProviderTransport(self._desk)
 
     @property
     def trace(self) -> Trace:
@@ -185,23 +184,24 @@ class FakeProvider:
         if self._closed is not None:
             return self._closed
         return Trace(
-            attempts=self._stages.attempts(),
+            attempts=self._desk.stages.attempts(),
             limits=self.limits,
             clock="virtual" if self._virtual else "real",
             resolution=VIRTUAL_RESOLUTION_S if self._virtual else REAL_RESOLUTION_S,
             ended_at=self.clock.now_ns / NS,
             started_at=self._started_at,
             seed=self._model.seed,
-            stopped=self._stopped or self._stopped_by_clock(),
-            elsewhere=tuple(dict.fromkeys(self._elsewhere)),
+            stopped=self._desk.stopped or self._stopped_by_clock(),
+            elsewhere=tuple(dict.fromkeys(self._desk.elsewhere)),
         )
 
-    def script(self, source: Script | Sequence[Fault | None]) -> None:
+    def script(self, source: Script | Sequence[Fault | Answer | None]) -> None:
         """Answer by a script before the limits are asked; several scripts are asked in order.
 
         Args:
-            source: A function of an Arrival that returns a Fault, or None to leave the request to
-                the next script and the limits; or a sequence of these, one for each request.
+            source: A function of an Arrival that returns a Fault, an Answer for when the limits
+                admit the request, or None to leave it to the next script and the limits; or a
+                sequence of these, one for each request.
 
         Raises:
             TypeError: The source is neither.
@@ -215,13 +215,13 @@ class FakeProvider:
 
     def _start_over(self) -> None:
         """Begin an empty trace, with limits untouched and random numbers at their start."""
+        self._desk.start_over(self._new_stages())
+        self._closed = None
+
+    def _new_stages(self) -> Stages:
+        """Return the stages of an empty trace."""
         wall_start_ns = round(self._started_at * NS)
-        self._stages = Stages(
-            self._model, self._lineage, self._scripts, self._now_ns, wall_start_ns
-        )
-        self._elsewhere: list[str] = []
-        self._stopped: str | None = None
-        self._closed: Trace | None = None
+        return Stages(self._model, self._lineage, self._scripts, self._now_ns, wall_start_ns)
 
     # ------------------------------------------------------------------ opening and closing
 
@@ -229,15 +229,15 @@ class FakeProvider:
         from fake_provider._guard import environment, guard
         from fake_provider._intercept import intercept
 
-        if self._is_open:
+        if self._desk.is_open:
             raise RuntimeError("this provider is open already: open another one")
         with ExitStack() as opening:
             state = random.getstate()
             opening.callback(random.setstate, state)
-            doors = intercept(self)  # imports what is slow to import, before time is virtual
+            doors = intercept(self._desk)  # imports what is slow to import, before time is virtual
             opening.enter_context(self.clock)
             opening.enter_context(doors)
-            opening.enter_context(guard(self))
+            opening.enter_context(guard(self._desk))
             opening.enter_context(environment(self.env))
             opening.callback(self._lineage.close)
             self._lineage.open()
@@ -245,7 +245,7 @@ class FakeProvider:
             self._started_at = self.clock.now().timestamp()
             self._start_over()
             self._open = opening.pop_all()
-            self._is_open = True
+            self._desk.is_open = True
         return self
 
     def __exit__(
@@ -255,92 +255,11 @@ class FakeProvider:
         traceback: TracebackType | None,
     ) -> None:
         self._closed = self.trace
-        self._is_open = False
-        self._stages.calls.forget()
+        self._desk.is_open = False
+        self._desk.stages.calls.forget()
         self._open.__exit__(kind, error, traceback)
 
-    # ------------------------------------------------------------------ what a door asks
-
-    def answers(self, host: str, path: str) -> bool:
-        """Tell whether a request to this host and path is answered here.
-
-        Args:
-            host: Host name without port, lower case.
-            path: Path without query; empty asks for the host alone.
-        """
-        return self._dialect_of(host, path) is not None
-
-    def passes(self, host: str) -> bool:
-        """Tell whether a host may be reached over the network.
-
-        Args:
-            host: Host name without port.
-        """
-        return host.lower() in self._allow_hosts
-
-    def refuse(self, host: str, library: str) -> UnansweredRequest:
-        """Return the error for a request that is neither answered nor allowed, and note it.
-
-        Args:
-            host: Host that the request went to.
-            library: Library that sent it, such as `"aiohttp"`.
-        """
-        self.seen_elsewhere(f"{library} to {host}")
-        return UnansweredRequest(
-            f"{library} sent a request to {host}, which the fake provider does not answer and "
-            f"does not let through.\n"
-            f"To answer it, name its dialect: hosts={{{host!r}: {next(iter(DIALECTS))!r}}} "
-            f"(dialects: {', '.join(DIALECTS)}).\n"
-            f"To let it through, allow it: allow_hosts=[{host!r}]."
-        )
-
-    def seen_elsewhere(self, text: str) -> None:
-        """Note a request that was seen but not answered.
-
-        Args:
-            text: The library and the host, such as `"aiohttp to api.openai.com"`.
-        """
-        self._elsewhere.append(text)
-
-    def begin(self, request: Request) -> Exchange:
-        """Take one request through the stages up to its answer.
-
-        Args:
-            request: The request as a door received it.
-
-        Returns:
-            The answer to send, with its waits.
-
-        Raises:
-            AttemptLimit: The call has made more attempts than any policy would.
-            ProviderError: A function given to the provider raised, or returned nonsense.
-        """
-        dialect = self._dialect_of(request.host, request.path)
-        if dialect is None:
-            raise self.refuse(request.host, "httpx")
-        owner = self._stages.callers.owner()
-        try:
-            return self._stages.begin(request, dialect, owner)
-        except AttemptLimit as stop:
-            self._stopped = self._stopped or str(stop)
-            # An error in a thread or a task can be lost there: whoever opened is told as well.
-            if isinstance(self.clock, VirtualClock):
-                self.clock.interrupt(stop)
-            raise
-        except Exception as error:  # noqa: BLE001  (whatever it is, no SDK may retry it)
-            raise ProviderError(
-                f"the fake provider could not answer {request.method} {request.path}: {error}"
-            ) from (error.__cause__ or error)
-
     # ------------------------------------------------------------------ helpers
-
-    def _dialect_of(self, host: str, path: str) -> Dialect | None:
-        """Return the dialect in which a request is answered, None if it is not answered."""
-        if self._dialect is not None and dialect_for(host, path, self._hosts) is not None:
-            return DIALECTS[self._dialect]
-        if host == HOST:
-            return next((known for known in DIALECTS.values() if known.owns(path)), None)
-        return dialect_for(host, path, self._hosts)
 
     def _stopped_by_clock(self) -> str | None:
         """Return why the virtual clock ended the run, if it did: its first line."""
@@ -357,24 +276,3 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
     return str(value)
-
-
-def _strings(name: str, value: object) -> tuple[str, ...]:
-    """Return a tuple of strings; a lone string is a common slip."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be a sequence of strings, got {value!r}")
-    strings = tuple(value)
-    if not all(isinstance(entry, str) for entry in strings):
-        raise TypeError(f"{name} must be a sequence of strings, got {value!r}")
-    return strings
-
-
-def _checked_hosts(hosts: Mapping[str, str]) -> dict[str, str]:
-    """Return the hosts to answer, by lower-case name."""
-    if not isinstance(hosts, Mapping):
-        raise TypeError(f"hosts must be a mapping of host to dialect, got {hosts!r}")
-    for host, dialect in hosts.items():
-        if not isinstance(host, str):
-            raise TypeError(f"hosts must be a mapping of host to dialect, got {hosts!r}")
-        _one_of(f"hosts[{host!r}]", dialect, tuple(DIALECTS))
-    return {host.lower(): dialect for host, dialect in hosts.items()}

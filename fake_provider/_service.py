@@ -51,11 +51,13 @@ class ServiceTime:
             rng: Where the draws come from.
 
         Returns:
-            Seconds; for a stream, pairs of seconds and the chunk to send after them, of which the
-            first is the status line.
+            Seconds; for a stream, and an answer that is cut, pairs of seconds and the chunk to send
+            after them, of which the first is the status line.
         """
         first = self.refusal if reply.status != 200 else self._first(reply, rng)
-        return [(first, None), *self._pieces(reply)] if reply.stream else first
+        if reply.stream or reply.cut:
+            return [(first, None), *self._pieces(reply)]
+        return first + sum([chunk.stall_s for chunk in reply.chunks])
 
     def _first(self, reply: Reply, rng: random.Random) -> float:
         """Return the seconds before the first part of a served answer."""
@@ -71,7 +73,7 @@ class ServiceTime:
             if self.tokens_per_second is not None and chunk.output_tokens:
                 wait = chunk.output_tokens / self.tokens_per_second if waited else 0.0
                 waited = True
-            yield wait, chunk
+            yield wait + chunk.stall_s, chunk
 
     def _draw(self, mean: float, rng: random.Random) -> float:
         """Return one service time in seconds."""

@@ -13,30 +13,33 @@ from fake_provider._callers import Callers
 from fake_provider._calls import Calls
 from fake_provider._errors import AttemptLimit
 from fake_provider._exchange import Exchange
-from fake_provider._faults import (
-    TERMINAL_CODES,
-    Arrival,
-    Fault,
-    Script,
-    ask_script,
-    error_code,
-    overridden,
-)
+from fake_provider._faults import TERMINAL_CODES, Fault, error_code, overridden
 from fake_provider._hints import HintStyle, read_hint
 from fake_provider._ledger import Ledger
-from fake_provider._limiters import Decision
 from fake_provider._limits import Limits
 from fake_provider._lineage import Lineage
 from fake_provider._recorder import NS, Record, Recorder
+from fake_provider._replies import Replies
+from fake_provider._script import Arrival, Script, ask_scripts
 from fake_provider._service import ServiceTime
 from fake_provider._tokens import Cost, CostModel
 from fake_provider._waits import Scope
 from fake_provider._wire import Dialect
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Reply, Request, Usage
+from fake_provider._wire._answer import PLAIN
+from fake_provider._wire._shapes import (
+    Ask,
+    BadRequest,
+    Content,
+    Ids,
+    Reply,
+    Request,
+    Shelf,
+)
 
 MAX_ATTEMPTS = 1_000
-# More than a fleet of 10,000 that starts together, and half a minute of real time.
-MAX_AT_ONCE = 20_000
+# More than a fleet of 10,000 that starts together, or a load test without service time; it takes
+# about two minutes of real time.
+MAX_AT_ONCE = 100_000
 TERMINAL_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 422})
 OVERLOADED = frozenset({503, 529})
 
@@ -89,10 +92,11 @@ class Stages:
         self._now_ns = now_ns
         self._wall_start_ns = wall_start_ns
         self._ledger = Ledger(model.limits)
-        self._ids = Ids(model.seed)
+        self._replies = Replies(model.hint, Ids(model.seed))
         self._service_rng = random.Random(f"service time {model.seed}")
         self._bodies: dict[str, int] = {}
         self._key_ids: dict[str, str] = {}
+        self._shelves: dict[str, Shelf] = {}
         self._last_ns = -1
         self._at_once = 0
 
@@ -133,20 +137,24 @@ class Stages:
         except BadRequest as error:
             record = self._record(dialect, request, owner, now_ns)
             record.reason = error.kind
-            reply = dialect.error(error.status, error.kind, error.message, self._ids, wall_ns)
+            reply = self._replies.malformed(dialect, error, wall_ns)
             return self._exchange(reply, record, wall_ns)
+        if ask.endpoint == "manage":
+            return self._unrecorded(self._manage(dialect, request, wall_ns))
         cost = self._model.costs.cost(ask.body, ask.characters, ask.max_tokens)
         if ask.endpoint == "count_tokens":
-            return self._count(dialect, request, ask, cost, now_ns, wall_ns)
+            return self._unrecorded(self._count(dialect, request, ask, cost, now_ns, wall_ns))
         record = self._record(dialect, request, owner, now_ns)
         record.model, record.model_class = ask.model, dialect.model_class(ask.model)
         record.input_tokens, record.output_tokens = cost.input_tokens, cost.output_tokens
         record.max_tokens = ask.max_tokens
-        fault = self._scripted(record, ask)
-        if fault is None:
-            reply = self._admit(dialect, ask, cost, record, wall_ns)
+        fault, content = self._scripted(record, ask)
+        if fault is not None and not fault.is_admitted:
+            reply = self._fail(dialect, ask, content, cost, record, fault, wall_ns)
         else:
-            reply = self._answer_fault(dialect, ask, cost, record, fault, wall_ns)
+            reply = self._admit(dialect, ask, content, cost, record, wall_ns)
+            if fault is not None and reply.status == 200:
+                reply = self._break(dialect, record, reply, fault)
         return self._exchange(reply, record, wall_ns)
 
     def _record(self, dialect: Dialect, request: Request, owner: Scope, now_ns: int) -> Record:
@@ -191,10 +199,10 @@ class Stages:
                 "the run was stopped, since its code never would"
             )
 
-    def _scripted(self, record: Record, ask: Ask) -> Fault | None:
-        """Return the first script's answer, if a script has one."""
+    def _scripted(self, record: Record, ask: Ask) -> tuple[Fault | None, Content]:
+        """Return the scripts' fault, if one has any, and the content of an answer."""
         if not self._scripts:
-            return None
+            return None, PLAIN
         arrival = Arrival(
             at=record.arrived_ns / NS,
             number=len(self._recorder.records) - 1,
@@ -203,68 +211,58 @@ class Stages:
             attempt=record.place.attempt,
             body=ask.body,
         )
-        answers = (ask_script(script, arrival) for script in self._scripts)
-        return next((fault for fault in answers if fault is not None), None)
+        fault, answer = ask_scripts(self._scripts, arrival)
+        return fault, PLAIN if answer is None else answer.content
 
-    def _admit(self, dialect: Dialect, ask: Ask, cost: Cost, record: Record, wall_ns: int) -> Reply:
+    def _admit(
+        self, dialect: Dialect, ask: Ask, content: Content, cost: Cost, record: Record, wall_ns: int
+    ) -> Reply:
         """Ask the limits, and answer by their decision."""
         decision = self._ledger.admit(record.key, record.model_class, cost, record.arrived_ns)
         record.room = decision.room
         if decision.admitted:
             record.charged = 1.0
-            usage = Usage(cost.input_tokens, cost.output_tokens)
-            return dialect.served(ask, usage, decision.levels, self._ids, wall_ns)
+            return self._replies.served(dialect, ask, content, cost, decision.levels, wall_ns)
         limit = decision.violated[0]
         record.reason = limit.name
         record.charged = limit.charge_rejected
         if decision.wait_ns is None:
             record.reason, record.terminal = "too-large", True
-        hint = self._hint_for(decision)
-        if hint.form == "reset" and decision.wait_ns:
+        elif decision.wait_ns and self._replies.hint_for(decision).form == "reset":
             record.hint, record.hint_form = decision.wait_ns / NS, "reset"
-        return self._refuse(dialect, ask, cost, decision, hint, wall_ns)
+        return self._replies.refused(dialect, ask, cost, decision, wall_ns)
 
-    def _refuse(
+    def _fail(
         self,
         dialect: Dialect,
         ask: Ask,
+        content: Content,
         cost: Cost,
-        decision: Decision,
-        hint: Hint,
+        record: Record,
+        fault: Fault,
         wall_ns: int,
     ) -> Reply:
-        """Answer that a limit refuses, for now or for ever."""
-        limit = decision.violated[0]
-        requested = cost.of(limit.kind)
-        levels, ids = decision.levels, self._ids
-        if decision.wait_ns is None:
-            return dialect.too_large(ask, limit, levels, ids, wall_ns, requested=requested)
-        return dialect.refused(ask, limit, levels, hint, ids, wall_ns, requested=requested)
-
-    def _hint_for(self, decision: Decision) -> Hint:
-        """Return the hint of a refusal; where no wait can be known there is none to give."""
-        if not decision.wait_ns or decision.violated[0].kind == "concurrent":
-            return Hint("none", 0.0)
-        style = self._model.hint
-        return Hint(style.form, decision.wait_ns / NS + style.pad_s)
-
-    def _answer_fault(
-        self, dialect: Dialect, ask: Ask, cost: Cost, record: Record, fault: Fault, wall_ns: int
-    ) -> Reply:
-        """Answer as scripted."""
-        body = fault.encoded_body()
+        """Answer as scripted, whatever the limits say."""
         if fault.status == 200:
-            usage = Usage(cost.input_tokens, cost.output_tokens)
-            reply = dialect.served(ask, usage, (), self._ids, wall_ns)
-            return overridden(reply, fault.headers, body)
-        reply = overridden(
-            dialect.error(fault.status, None, None, self._ids, wall_ns), fault.headers, body
-        )
-        code = error_code(reply.chunks[0].data)
+            reply = self._replies.served(dialect, ask, content, cost, (), wall_ns)
+            return overridden(reply, fault)
+        reply = overridden(self._replies.failed(dialect, fault, wall_ns), fault)
+        self._note_fault(record, fault, error_code(reply.content))
+        return reply
+
+    def _break(self, dialect: Dialect, record: Record, reply: Reply, fault: Fault) -> Reply:
+        """Have the fault happen in the middle of an admitted answer."""
+        if fault.kind in ("cut", "garbage"):
+            record.reason = fault.kind
+        elif fault.kind == "error" and reply.stream:
+            self._note_fault(record, fault, fault.code)
+        return self._replies.broken(dialect, reply, fault)
+
+    def _note_fault(self, record: Record, fault: Fault, code: str | None) -> None:
+        """Note why an attempt fails: by the code of a bill that no wait pays, or by its status."""
         record.reason = "overloaded" if fault.status in OVERLOADED else "scripted"
         if code in TERMINAL_CODES:
             record.reason, record.terminal = code, True
-        return reply
 
     def _count(
         self,
@@ -274,15 +272,22 @@ class Stages:
         cost: Cost,
         now_ns: int,
         wall_ns: int,
-    ) -> Exchange:
-        """Answer a request for a token count: it has its own limit and no service time."""
+    ) -> Reply:
+        """Answer a request for a token count, which has its own limit."""
         key, group = self._key_id(dialect.api_key(request.headers)), dialect.model_class(ask.model)
         decision = self._ledger.admit(key, group, cost, now_ns, endpoint="count_tokens")
         if decision.admitted:
-            reply = dialect.counted(ask, cost.input_tokens, self._ids, wall_ns)
-        else:
-            hint = self._hint_for(decision)
-            reply = self._refuse(dialect, ask, cost, decision, hint, wall_ns)
+            return self._replies.counted(dialect, ask, cost, wall_ns)
+        return self._replies.refused(dialect, ask, cost, decision, wall_ns)
+
+    def _manage(self, dialect: Dialect, request: Request, wall_ns: int) -> Reply:
+        """Answer a request that runs no model."""
+        key = self._key_id(dialect.api_key(request.headers))
+        shelf = self._shelves.setdefault(f"{dialect.name} {key}", {})
+        return self._replies.managed(dialect, request, shelf, wall_ns)
+
+    def _unrecorded(self, reply: Reply) -> Exchange:
+        """Hand an answer to what is no attempt to the door: it takes no service time."""
         return Exchange(reply, 0.0, None, self._now_ns, None)
 
     def _exchange(self, reply: Reply, record: Record, wall_ns: int) -> Exchange:
@@ -303,7 +308,8 @@ class Stages:
         record = exchange.record
         if record is None:
             return
-        failed = record.status != 200 or record.cancelled_ns is not None
+        served = record.status == 200 and record.reason is None
+        failed = not served or record.cancelled_ns is not None
         with self._lock:
             if record.room is not None and record.status == 200:
                 self._ledger.release(record.key, record.model_class)

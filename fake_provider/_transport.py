@@ -17,8 +17,7 @@ from fake_provider._delivery import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from types import FrameType, ModuleType
+    from types import ModuleType
 
     import httpx
     import httpx2
@@ -107,29 +106,6 @@ class ProviderTransport:
         await self.aclose()
 
 
-def provider_side_effect(
-    provider: Provider,
-) -> Callable[..., ClientResponse | Awaitable[ClientResponse]]:
-    """Mount a provider on a route of your own respx router.
-
-    Args:
-        provider: The provider that answers; it need not be open.
-
-    Returns:
-        A function for `route.mock(side_effect=...)`, for synchronous and asynchronous clients.
-    """
-    transport = ProviderTransport(provider)
-
-    def side_effect(
-        request: ClientRequest, **_groups: object
-    ) -> ClientResponse | Awaitable[ClientResponse]:
-        if _respx_awaits():
-            return transport.handle_async_request(request)
-        return transport.handle_request(request)
-
-    return side_effect
-
-
 def answer(
     provider: Provider,
     request: ClientRequest,
@@ -210,18 +186,3 @@ def _response(
     # An encoding that is stated spares the library a guess at every header.
     response.headers.encoding = "utf-8"
     return response
-
-
-def _respx_awaits() -> bool:
-    """Tell whether respx calls from its asynchronous resolver.
-
-    Nothing in a request tells it: the bodies that SDKs send suit both kinds of client, and a
-    synchronous client may be used inside a running event loop.
-    """
-    resolver = sys.modules["respx.router"].Router.aresolve.__code__
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_code is resolver:
-            return True
-        frame = frame.f_back
-    return False

@@ -102,7 +102,7 @@ RUNS = {
         as_={"pipeline/lockstep.py": "pipeline.py"},
     ),
     "callers": Run(("callers",), passed=2),
-    "refusals": Run(("refusals",), passed=3),
+    "refusals": Run(("refusals",), passed=5),
     "properties": Run(("properties",), passed=1),
     "real clock": Run(("real_clock",), passed=2),
     "neighbours": Run(("neighbours",), passed=4),

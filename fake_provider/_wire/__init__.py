@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fake_provider._wire._dialects import DIALECTS, Dialect, dialect_for
+from fake_provider._wire._dialects import DIALECTS, Dialect
 
-__all__ = ["DIALECTS", "Dialect", "dialect_for"]
+__all__ = ["DIALECTS", "Dialect"]

@@ -1,16 +1,22 @@
-"""Answer: the text that every served request is given, and how a stream cuts it."""
+"""Answer: the text that a served request is given unless scripted, and how a stream cuts text."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 
-# Plain ASCII without quotes or backslashes: the templates put it into JSON as it is.
-TEXT = "This is a fixed answer from a fake provider."
+from fake_provider._wire._shapes import Content
 
-# Few enough that a stream costs little to render, enough that it can be cut in the middle.
+# Few enough that a stream costs little to render, enough that it can be cut in the middle; a
+# scripted text is longer, and agents read it as it comes.
 MOST_PIECES = 8
+MOST_SCRIPTED_PIECES = 50
+
+TEXT = "This is a fixed answer from a fake provider."
+PLAIN = Content(TEXT)
 
 
+@lru_cache(maxsize=64)
 def _cut(text: str, pieces: int) -> tuple[str, ...]:
     """Return `text` in so many runs of whole words, as even as they come."""
     words = text.split(" ")
@@ -19,19 +25,37 @@ def _cut(text: str, pieces: int) -> tuple[str, ...]:
     return (runs[0], *(f" {run}" for run in runs[1:]))
 
 
-_CUTS = {pieces: _cut(TEXT, pieces) for pieces in range(1, MOST_PIECES + 1)}
-
-
-def pieces(output_tokens: int) -> list[tuple[str, int]]:
-    """Return the answer's text as a stream delivers it.
+def pieces(text: str, output_tokens: int) -> list[tuple[str, int]]:
+    """Return a text as a stream delivers it.
 
     Args:
+        text: The text of the answer.
         output_tokens: Output tokens of the answer, 0 or more.
 
     Returns:
-        Pairs of text and output tokens, at most 8 and at least one; the texts join to `TEXT`
-        and the tokens add up to `output_tokens`.
+        Pairs of text and output tokens: at most 8, for a scripted text 50, and no more than words
+        and tokens, but at least one; the texts join to `text` and the tokens add up.
     """
-    cut = _CUTS[max(1, min(MOST_PIECES, output_tokens))]
+    most = MOST_PIECES if text == TEXT else min(MOST_SCRIPTED_PIECES, text.count(" ") + 1)
+    cut = _cut(text, max(1, min(most, output_tokens)))
     bounds = [output_tokens * index // len(cut) for index in range(len(cut) + 1)]
-    return [(text, high - low) for text, (low, high) in zip(cut, pairwise(bounds), strict=True)]
+    return [(run, high - low) for run, (low, high) in zip(cut, pairwise(bounds), strict=True)]
+
+
+def shares(content: Content, output_tokens: int) -> tuple[int, list[int]]:
+    """Return how a stream spreads an answer's output tokens over what it is made of.
+
+    Args:
+        content: The text and the tool calls.
+        output_tokens: Output tokens of the answer, 0 or more.
+
+    Returns:
+        The tokens of the text, 0 without one, and those of each tool call.
+    """
+    calls = len(content.tool_calls)
+    blocks = calls + bool(content.text)
+    each = output_tokens // blocks if blocks else 0
+    rest = output_tokens - each * calls
+    if content.text or not calls:
+        return rest, [each] * calls
+    return 0, [each + rest, *[each] * (calls - 1)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fake_provider._wire._answer import TEXT
 from fake_provider._wire._anthropic_errors import (
     default_message,
     error_body,
@@ -15,9 +14,10 @@ from fake_provider._wire._anthropic_errors import (
     too_large_message,
 )
 from fake_provider._wire._anthropic_headers import envelope, limit_headers, request_id
-from fake_provider._wire._anthropic_stream import events
+from fake_provider._wire._anthropic_managed import is_managed, managed_body
+from fake_provider._wire._anthropic_message import events, message
 from fake_provider._wire._headers import Headers, override, retry_after
-from fake_provider._wire._prompt import characters, decoded, quoted
+from fake_provider._wire._prompt import characters, decoded
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
-    from fake_provider._wire._shapes import Endpoint, Hint, Ids, Request, Usage
+    from fake_provider._wire._shapes import Content, Endpoint, Hint, Ids, Request, Shelf, Usage
 
 VERSIONS = ("2023-01-01", "2023-06-01", "2026-10-21")
 
@@ -45,17 +45,6 @@ OWN = {
 
 _SNAPSHOT = re.compile(r"-(?:\d{8}|latest)$")
 
-_USAGE = (
-    '{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
-    '"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},'
-    '"output_tokens":%d,"service_tier":"standard","inference_geo":"global"}'
-)
-_MESSAGE = (
-    '{"model":%s,"id":"%s","type":"message","role":"assistant",'
-    '"content":[{"type":"text","text":"%s"}],"stop_reason":"end_turn","stop_sequence":null,'
-    '"usage":%s}'
-)
-
 _Value = TypeVar("_Value")
 
 
@@ -70,8 +59,11 @@ class Anthropic:
     }
 
     def owns(self, path: str) -> bool:
-        """Return True for the paths of the Messages API, whatever precedes them."""
-        return _endpoint(path) is not None
+        """Return True for the paths of the Messages API, whatever precedes them.
+
+        A list of models is a path of other APIs as well.
+        """
+        return "/v1/messages" in path and _endpoint(path) is not None
 
     def api_key(self, headers: Mapping[str, str]) -> str:
         """Return the key of `X-Api-Key` (SDK 1.x and before) or `Authorization` (2.x)."""
@@ -94,7 +86,7 @@ class Anthropic:
     def parse(self, request: Request) -> Ask:
         """Return what a request asks for, or raise BadRequest in the API's words."""
         endpoint = _endpoint(request.path)
-        if endpoint is None or request.method != "POST":
+        if endpoint is None or (request.method != "POST" and endpoint != "manage"):
             raise BadRequest(404, "not_found_error", "Not found")
         if not self.api_key(request.headers):
             raise BadRequest(401, "authentication_error", "x-api-key header is required")
@@ -103,6 +95,8 @@ class Anthropic:
             raise _invalid("anthropic-version: header is required")
         if version not in VERSIONS:
             raise _invalid(f'anthropic-version: "{version}" is not a valid version')
+        if endpoint == "manage":
+            return Ask("manage", "", None, stream=False, characters=0, body={})
         try:
             body = decoded(request.body)
         except ValueError as error:
@@ -123,26 +117,36 @@ class Anthropic:
         return Ask(endpoint, model, max_tokens, stream, prompt, body)
 
     def served(
-        self, ask: Ask, usage: Usage, levels: tuple[Level, ...], ids: Ids, wall_ns: int
+        self,
+        ask: Ask,
+        content: Content,
+        usage: Usage,
+        levels: tuple[Level, ...],
+        ids: Ids,
+        wall_ns: int,
     ) -> Reply:
         """Return the message, or its stream; the limits are as they stood at admission."""
         request = request_id(ids)
-        message = f"msg_01{ids.base58(22)}"
-        model = quoted(ask.model)
         limits = limit_headers(levels, wall_ns)
         if ask.stream:
-            started = _USAGE % (usage.input_tokens, min(1, usage.output_tokens))
             content_type = "text/event-stream; charset=utf-8"
             head = envelope(request, content_type, ids, wall_ns)
             return Reply(
                 status=200,
                 headers=(*head, ("cache-control", "no-cache"), *limits),
-                chunks=events(model, message, started, usage, ids),
+                chunks=events(ask.model, content, usage, ids),
                 stream=True,
             )
-        counted = _USAGE % (usage.input_tokens, usage.output_tokens)
-        body = (_MESSAGE % (model, message, TEXT, counted)).encode()
+        body = message(ask.model, content, usage, ids).encode()
         return _json_reply(200, body, request, limits, ids, wall_ns)
+
+    def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:
+        """Return the models, or what became of a batch."""
+        try:
+            body = managed_body(request, shelf, ids, wall_ns)
+        except BadRequest as error:
+            return self.error(error.status, error.kind, error.message, ids, wall_ns)
+        return _json_reply(200, body, request_id(ids), (), ids, wall_ns)
 
     def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
         """Return the count of input tokens."""
@@ -205,6 +209,12 @@ class Anthropic:
         reply = _json_reply(status, body, request, advice, ids, wall_ns)
         return Reply(status, override(reply.headers, headers), reply.chunks)
 
+    def stream_error(self, status: int, kind: str | None, ids: Ids) -> Chunk:
+        """Return the `error` event, after which the connection closes."""
+        kind = kind or error_type(status)
+        body = error_body(status, kind, default_message(status, kind, 0), request_id(ids))
+        return Chunk(b"event: error\ndata: %s\n\n" % body)
+
 
 def _json_reply(
     status: int, body: bytes, request: str, headers: Headers, ids: Ids, wall_ns: int
@@ -219,7 +229,9 @@ def _endpoint(path: str) -> Endpoint | None:
     """Return what a path asks for; a gateway may put a prefix before it."""
     if path.endswith("/v1/messages"):
         return "generate"
-    return "count_tokens" if path.endswith("/v1/messages/count_tokens") else None
+    if path.endswith("/v1/messages/count_tokens"):
+        return "count_tokens"
+    return "manage" if is_managed(path) else None
 
 
 def _invalid(message: str) -> BadRequest:
@@ -241,12 +253,12 @@ def _check_messages(messages: list[Any]) -> None:
     """Raise unless every message is an object with a role and content."""
     if not messages:
         raise _invalid("messages: at least one message is required")
-    for index, message in enumerate(messages):
+    for index, turn in enumerate(messages):
         where = f"messages.{index}"
-        if not isinstance(message, dict):
+        if not isinstance(turn, dict):
             raise _invalid(f"{where}: Input should be a valid object")
         for name in ("role", "content"):
-            if name not in message:
+            if name not in turn:
                 raise _invalid(f"{where}.{name}: Field required")
-        if not isinstance(message["content"], (str, list)):
+        if not isinstance(turn["content"], (str, list)):
             raise _invalid(f"{where}.content: Input should be a valid string or list")

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
     from fake_provider._wire._headers import Headers
-    from fake_provider._wire._shapes import Ask, Hint, Ids, Reply, Request, Usage
+    from fake_provider._wire._shapes import (
+        Ask,
+        Chunk,
+        Content,
+        Hint,
+        Ids,
+        Reply,
+        Request,
+        Shelf,
+        Usage,
+    )
 
 
 class Dialect(Protocol):
@@ -29,7 +39,7 @@ class Dialect(Protocol):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The provider's own hosts, lower case, without port."""
+        """The provider's own hosts, lower case, without port; `*` stands for any part."""
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -52,9 +62,34 @@ class Dialect(Protocol):
         """
 
     def served(
-        self, ask: Ask, usage: Usage, levels: tuple[Level, ...], ids: Ids, wall_ns: int
+        self,
+        ask: Ask,
+        content: Content,
+        usage: Usage,
+        levels: tuple[Level, ...],
+        ids: Ids,
+        wall_ns: int,
     ) -> Reply:
-        """Return the 200: one JSON body, or the stream if the request asked for one."""
+        """Return the 200: one body, or the stream if the request asked for one.
+
+        Args:
+            ask: What was asked for.
+            content: What to answer; embeddings have none of it.
+            usage: What was charged.
+            levels: Every limit's level after admission.
+            ids: Source of identifiers.
+            wall_ns: POSIX nanoseconds now.
+        """
+
+    def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:
+        """Return the answer of an endpoint that runs no model, such as a list of models.
+
+        Args:
+            request: The request, which has been parsed before.
+            shelf: What the provider keeps of one API key, such as its batches.
+            ids: Source of identifiers.
+            wall_ns: POSIX nanoseconds now.
+        """
 
     def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:
         """Return the answer of the token-counting endpoint."""
@@ -123,31 +158,14 @@ class Dialect(Protocol):
             headers: Headers to add, or to put in place of the dialect's own.
         """
 
+    def stream_error(self, status: int, kind: str | None, ids: Ids) -> Chunk:
+        """Return an error as an event inside a stream whose status line was 200.
+
+        Args:
+            status: The status that it would have had.
+            kind: The dialect's error type or code; the usual one of the status if None.
+            ids: Source of identifiers.
+        """
+
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (Anthropic(), OpenAI())}
-_BY_HOST = {host: dialect for dialect in DIALECTS.values() for host in dialect.hosts}
-
-
-def dialect_for(host: str, path: str, hosts: Mapping[str, str]) -> Dialect | None:
-    """Return the dialect that a request speaks: by its host, then by its path.
-
-    Args:
-        host: Host name without port, lower case.
-        path: Path without query.
-        hosts: Dialect names by host, for hosts of the user's own; they come first.
-
-    Returns:
-        The dialect, or None if neither the host nor the path tells.
-
-    Raises:
-        ValueError: `hosts` names a dialect that there is not.
-    """
-    if host in hosts:
-        name = hosts[host]
-        if name not in DIALECTS:
-            allowed = ", ".join(sorted(DIALECTS))
-            raise ValueError(f"hosts[{host!r}] must be one of {allowed}, got {name!r}")
-        return DIALECTS[name]
-    if host in _BY_HOST:
-        return _BY_HOST[host]
-    return next((dialect for dialect in DIALECTS.values() if dialect.owns(path)), None)

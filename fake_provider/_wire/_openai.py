@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
-    from fake_provider._wire._shapes import Hint, Ids, Request, Usage
+    from fake_provider._wire._shapes import Content, Hint, Ids, Request, Shelf, Usage
 
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 _CHAT = "/chat/completions"
@@ -83,7 +83,13 @@ class OpenAI:
         return Ask("generate", model, _max_tokens(body), stream, prompt, body)
 
     def served(
-        self, ask: Ask, usage: Usage, levels: tuple[Level, ...], ids: Ids, wall_ns: int
+        self,
+        ask: Ask,
+        content: Content,
+        usage: Usage,
+        levels: tuple[Level, ...],
+        ids: Ids,
+        wall_ns: int,
     ) -> Reply:
         """Return the completion, or its stream."""
         identity = f"chatcmpl-{ids.base58(29)}"
@@ -91,16 +97,22 @@ class OpenAI:
         model = quoted(ask.model)
         limits = limit_headers(levels)
         if not ask.stream:
-            body = completion(identity, created, model, usage)
+            body = completion(identity, created, model, content, usage, ids)
             return _json_reply(200, body, limits, ids, wall_ns)
         options = ask.body.get("stream_options") or {}
         include_usage = options.get("include_usage") is True
         return Reply(
             status=200,
             headers=(*envelope("text/event-stream; charset=utf-8", ids, wall_ns), *limits),
-            chunks=chunks(identity, created, model, usage, include_usage=include_usage),
+            chunks=chunks(
+                identity, created, model, content, usage, ids, include_usage=include_usage
+            ),
             stream=True,
         )
+
+    def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
+        """Return that there is no such endpoint: none is answered yet."""
+        return self.error(404, None, f"Invalid URL ({request.method} {request.path})", ids, wall_ns)
 
     def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
         """Return a count of input tokens, as the Responses API words it."""
@@ -151,6 +163,11 @@ class OpenAI:
         """Return any other error; `kind` is an error code, or a type where there is no code."""
         reply = _json_reply(status, named_error(status, kind, message), (), ids, wall_ns)
         return Reply(status, override(reply.headers, headers), reply.chunks)
+
+    def stream_error(self, status: int, kind: str | None, ids: Ids) -> Chunk:  # noqa: ARG002
+        """Return the error as an event, after which the stream ends."""
+        compact = json.dumps(json.loads(named_error(status, kind, None)), separators=(",", ":"))
+        return Chunk(f"data: {compact}\n\n".encode())
 
 
 def _json_reply(status: int, body: bytes, headers: Headers, ids: Ids, wall_ns: int) -> Reply:

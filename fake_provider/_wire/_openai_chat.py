@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fake_provider._wire._answer import TEXT, pieces
+from fake_provider._wire._answer import pieces, shares
+from fake_provider._wire._prompt import quoted
 from fake_provider._wire._shapes import Chunk
 
 if TYPE_CHECKING:
-    from fake_provider._wire._shapes import Usage
+    from fake_provider._wire._shapes import Content, Ids, Usage
 
 FINGERPRINT = "fp_fa4e5e12f0"
 
@@ -27,12 +28,12 @@ _COMPLETION = """\
       "index": 0,
       "message": {
         "role": "assistant",
-        "content": "%s",
+        "content": %s,%s
         "refusal": null,
         "annotations": []
       },
       "logprobs": null,
-      "finish_reason": "stop"
+      "finish_reason": "%s"
     }
   ],
   "usage": {
@@ -54,6 +55,12 @@ _COMPLETION = """\
   "system_fingerprint": "%s"
 }
 """
+_TOOL_CALL = '{"id":"call_%s","type":"function","function":{"name":%s,"arguments":%s}}'
+_TOOL_DELTA = (
+    '{"tool_calls":[{"index":%d,"id":"call_%s","type":"function",'
+    '"function":{"name":%s,"arguments":""}}]}'
+)
+_ARGUMENTS_DELTA = '{"tool_calls":[{"index":%d,"function":{"arguments":%s}}]}'
 _CHUNK = (
     'data: {"id":"%s","object":"chat.completion.chunk","created":%d,"model":%s,'
     '"service_tier":"default","system_fingerprint":"%s","choices":[%s]%s}\n\n'
@@ -69,50 +76,83 @@ _USAGE = (
 _DONE = Chunk(b"data: [DONE]\n\n")
 
 
-def completion(completion_id: str, created: int, model: str, usage: Usage) -> bytes:
+def completion(
+    completion_id: str, created: int, model: str, content: Content, usage: Usage, ids: Ids
+) -> bytes:
     """Return the body of a plain answer: two spaces a level and a final newline.
 
     Args:
         completion_id: Id of the completion.
         created: POSIX seconds.
         model: Model as requested, as a JSON string.
+        content: What it says and which tools it calls.
         usage: What it reports.
+        ids: Source of the tool calls' ids.
     """
-    return (
-        _COMPLETION % (completion_id, created, model, TEXT, *_counts(usage), FINGERPRINT)
-    ).encode()
+    calls = [
+        _TOOL_CALL % (ids.base58(24), quoted(call.name), quoted(call.arguments))
+        for call in content.tool_calls
+    ]
+    text = quoted(content.text) if content.text else "null"
+    tool_calls = f'\n        "tool_calls": [{",".join(calls)}],' if calls else ""
+    ending = _finish_reason(content)
+    head = (completion_id, created, model, text, tool_calls, ending)
+    return (_COMPLETION % (*head, *_counts(usage), FINGERPRINT)).encode()
 
 
 def chunks(
-    completion_id: str, created: int, model: str, usage: Usage, *, include_usage: bool
+    completion_id: str,
+    created: int,
+    model: str,
+    content: Content,
+    usage: Usage,
+    ids: Ids,
+    *,
+    include_usage: bool,
 ) -> tuple[Chunk, ...]:
-    """Return the stream of one answer: role, text, end, usage if it was asked for, `[DONE]`.
+    """Return the stream of one answer: role, text, tools, end, usage if asked for, `[DONE]`.
 
     Args:
         completion_id: Id of the completion.
         created: POSIX seconds.
         model: Model as requested, as a JSON string.
-        usage: What it reports; the chunks of text carry its output tokens.
+        content: What it says and which tools it calls.
+        usage: What it reports; the chunks of text and tools carry its output tokens.
+        ids: Source of the tool calls' ids.
         include_usage: True if the request's `stream_options` ask for the usage.
     """
     no_usage = ',"usage":null' if include_usage else ""
 
-    def chunk(choice: str, usage_field: str, output_tokens: int = 0) -> Chunk:
+    def chunk(choice: str, usage_field: str = no_usage, output_tokens: int = 0) -> Chunk:
         data = _CHUNK % (completion_id, created, model, FINGERPRINT, choice, usage_field)
         return Chunk(data.encode(), output_tokens)
 
-    text = [
-        chunk(_CHOICE % (f'{{"content":"{piece}"}}', "null"), no_usage, tokens)
-        for piece, tokens in pieces(usage.output_tokens)
-    ]
+    def delta(value: str, tokens: int = 0) -> Chunk:
+        return chunk(_CHOICE % (value, "null"), output_tokens=tokens)
+
+    text_tokens, tool_tokens = shares(content, usage.output_tokens)
+    said = []
+    if content.text:
+        said = [
+            delta(f'{{"content":{quoted(piece)}}}', tokens)
+            for piece, tokens in pieces(content.text, text_tokens)
+        ]
+    for index, (call, tokens) in enumerate(zip(content.tool_calls, tool_tokens, strict=True)):
+        said.append(delta(_TOOL_DELTA % (index, ids.base58(24), quoted(call.name))))
+        said.append(delta(_ARGUMENTS_DELTA % (index, quoted(call.arguments)), tokens))
     counts = [chunk("", _USAGE % _counts(usage))] if include_usage else []
     return (
-        chunk(_CHOICE % (_FIRST, "null"), no_usage),
-        *text,
-        chunk(_CHOICE % ("{}", '"stop"'), no_usage),
+        delta(_FIRST),
+        *said,
+        chunk(_CHOICE % ("{}", f'"{_finish_reason(content)}"')),
         *counts,
         _DONE,
     )
+
+
+def _finish_reason(content: Content) -> str:
+    """Return why the answer ends."""
+    return "tool_calls" if content.tool_calls else "stop"
 
 
 def _counts(usage: Usage) -> tuple[int, int, int]:

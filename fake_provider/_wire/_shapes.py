@@ -10,7 +10,11 @@ from typing import Any, Literal, NamedTuple
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # A digit for every byte: not quite even, which no reader of an id can tell, and eight times faster.
 _BASE58_OF_BYTE = bytes(ord(BASE58[byte % len(BASE58)]) for byte in range(256))
-Endpoint = Literal["generate", "count_tokens"]
+Endpoint = Literal["generate", "embed", "count_tokens", "manage"]
+
+
+# What a provider keeps of one API key between requests, by id.
+Shelf = dict[str, Any]
 
 
 class Request(NamedTuple):
@@ -35,7 +39,8 @@ class Ask(NamedTuple):
     """What a request asks for, in terms that no dialect owns.
 
     Args:
-        endpoint: `"generate"`, or `"count_tokens"`, which is no attempt.
+        endpoint: `"generate"` or `"embed"`; or `"count_tokens"` and `"manage"` (models, batches),
+            which are no attempts.
         model: Model as requested.
         max_tokens: Output tokens reserved, if the request says so.
         stream: True if the answer is to be streamed.
@@ -51,16 +56,42 @@ class Ask(NamedTuple):
     body: Mapping[str, Any]
 
 
+class ToolCall(NamedTuple):
+    """A tool that an answer calls.
+
+    Args:
+        name: The tool's name.
+        arguments: Its arguments, a JSON object as text.
+    """
+
+    name: str
+    arguments: str
+
+
+class Content(NamedTuple):
+    """What a served request is answered with, whatever the dialect.
+
+    Args:
+        text: The text; it may be empty where tools are called.
+        tool_calls: The tools that it calls, in order.
+    """
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
 class Chunk(NamedTuple):
     """One piece of a streamed answer.
 
     Args:
         data: Bytes as they leave the provider.
         output_tokens: Output tokens that it delivers; 0 for framing.
+        stall_s: Seconds that it is late, beside what its tokens take.
     """
 
     data: bytes
     output_tokens: int = 0
+    stall_s: float = 0.0
 
 
 class Reply(NamedTuple):
@@ -71,12 +102,14 @@ class Reply(NamedTuple):
         headers: Header names and values, lower-case names, in order.
         chunks: The body in one piece, or the pieces of a stream.
         stream: True for a stream.
+        cut: True where the connection ends after the last chunk, before the answer does.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     chunks: tuple[Chunk, ...]
     stream: bool = False
+    cut: bool = False
 
     @property
     def content(self) -> bytes:

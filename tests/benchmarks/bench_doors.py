@@ -14,6 +14,7 @@ import operator
 import random
 import statistics
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -21,12 +22,11 @@ import openai
 
 from fake_provider import FakeProvider
 from fake_provider._intercept import intercept
-from fake_provider._transport import ProviderTransport
 from tests.fake_provider import clients
 from tests.fake_provider.stub_provider import COMPLETION, MESSAGE, StubProvider, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 BATCH = 10
 TARGETS = {"mock": 1.0, "transport": 1.10, "respx": 1.25}
@@ -37,11 +37,16 @@ CALLS = {
 }
 
 
-def build_provider(sdk: str, *, stub: bool) -> Any:
-    """Return the provider to measure, which answers at once: all of it, or nothing but its door."""
+@contextmanager
+def build_provider(sdk: str, *, stub: bool) -> Iterator[Any]:
+    """Open the provider to measure, which answers at once: all of it, or nothing but its door."""
     if stub:
-        return StubProvider(plain(BODIES[sdk]), first_s=0.0)
-    return FakeProvider(tokens_per_minute=10**12, latency=0.0, clock="real")
+        provider = StubProvider(plain(BODIES[sdk]), first_s=0.0)
+        with intercept(provider):
+            yield provider
+        return
+    with FakeProvider(tokens_per_minute=10**12, latency=0.0, clock="real") as whole:
+        yield whole
 
 
 def mock_transport(library: Any, body: bytes) -> Any:
@@ -91,7 +96,7 @@ def build(sdk: str, family: str, provider: Any) -> dict[tuple[str, str], Callabl
         ways["async", door] = async_calls
 
     add("mock", mock_transport(library, BODIES[sdk]))
-    add("transport", ProviderTransport(provider))
+    add("transport", provider.transport)
     add("respx", None)
     return ways
 
@@ -123,10 +128,9 @@ def main() -> None:
     arguments = parser.parse_args()
     for sdk in CALLS:
         for family in families(sdk):
-            provider = build_provider(sdk, stub=arguments.stub)
-            ways = build(sdk, family, provider)
             # Clients with a transport of their own do not notice the open door.
-            with intercept(provider):
+            with build_provider(sdk, stub=arguments.stub) as provider:
+                ways = build(sdk, family, provider)
                 spent_us = measure(ways, arguments.rounds, arguments.calls)
             for (kind, door), rounds_us in spent_us.items():
                 ratios = map(operator.truediv, rounds_us, spent_us[kind, "mock"])

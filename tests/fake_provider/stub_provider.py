@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from fake_provider._transport import ProviderTransport
 from fake_provider._wire._shapes import Chunk, Reply, Request
 
 if TYPE_CHECKING:
@@ -152,6 +153,10 @@ class StubProvider:
         self.steps = steps
         self.requests: list[Request] = []
         self.log = [] if log is None else log
+
+    @property
+    def transport(self) -> ProviderTransport:
+        return ProviderTransport(self)
 
     def answers(self, host: str, path: str) -> bool:
         return host in self.hosts or path.endswith("/v1/messages")

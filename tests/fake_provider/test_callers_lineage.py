@@ -386,9 +386,9 @@ def test_requests_to_two_endpoints_are_no_retries_of_each_other():
     """Another path is another question, whatever the bodies."""
 
     def run():
-        for listing in (CLIENT.models.list, CLIENT.messages.batches.list):
+        for path in ("/v1/files", "/v1/skills"):
             with pytest.raises(anthropic.NotFoundError):
-                listing()
+                CLIENT.get(path, cast_to=object)
 
     assert [len(call.attempts) for call in trace_of(run).calls] == [1, 1]
 

@@ -12,7 +12,7 @@ import pytest
 from tenacity import retry, stop_after_attempt, wait_fixed
 
 from fake_provider import FakeProvider, Fault, ProviderError, caller
-from fake_provider._faults import as_script
+from fake_provider._script import as_script
 
 CLIENT = anthropic.Anthropic(api_key="test", max_retries=0)
 QUOTA = {"error": {"message": "pay", "type": "insufficient_quota", "code": "insufficient_quota"}}

@@ -19,9 +19,9 @@ import pytest
 import respx
 from respx.mocks import HTTPCoreMocker, Mocker
 
+from fake_provider import provider_side_effect
 from fake_provider._intercept import intercept
 from fake_provider._switchboard import is_loopback
-from fake_provider._transport import provider_side_effect
 from fake_provider._wire._shapes import Chunk
 from tests.fake_provider import clients
 from tests.fake_provider.clients import KINDS, LIBRARIES, SDKS, WAYS

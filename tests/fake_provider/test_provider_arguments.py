@@ -12,11 +12,11 @@ from fake_provider._tokens import CostModel
 PRESETS = "anthropic-build, anthropic-legacy-tier1, *anthropic-start"
 
 
-def message(kind, make, *args, **kwargs):
+def message(error, make, *args, **kwargs):
     """Return the message of the error that a construction gives."""
     with pytest.raises((TypeError, ValueError)) as caught:
         make(*args, **kwargs)
-    assert type(caught.value) is kind
+    assert type(caught.value) is error
     return str(caught.value)
 
 
@@ -66,6 +66,9 @@ def test_a_stop_out_of_range_is_named_with_what_is_allowed(value, kind):
 START = "start must be an ISO 8601 string, a datetime, seconds since 1970, or None"
 HOSTS = "hosts must be a mapping of host to dialect"
 ALLOW = "allow_hosts must be a sequence of strings"
+
+
+STATUS = "status must be 200, or a whole number from 300 to 599"
 
 
 @pytest.mark.parametrize(
@@ -187,11 +190,41 @@ def test_a_latency_is_seconds_or_a_model(value):
 @pytest.mark.parametrize(
     ("arguments", "kind", "expected"),
     [
-        ({"status": 199}, ValueError, "status must be a whole number from 200 to 599, got 199"),
-        ({"status": 600}, ValueError, "status must be a whole number from 200 to 599, got 600"),
-        ({"status": "429"}, TypeError, "status must be a whole number from 200 to 599, got '429'"),
-        ({"status": True}, TypeError, "status must be a whole number from 200 to 599, got True"),
-        ({"status": 429.0}, TypeError, "status must be a whole number from 200 to 599, got 429.0"),
+        (
+            {"status": 199},
+            ValueError,
+            f"{STATUS}, got 199",
+        ),
+        (
+            {"status": 204},
+            ValueError,
+            f"{STATUS}, got 204",
+        ),
+        ({"kind": "cat"}, ValueError, "kind must be one of error, cut, stall, garbage, got 'cat'"),
+        ({"after": -1}, ValueError, "after must be a whole number, at least 0, got -1"),
+        ({"kind": "stall"}, ValueError, "seconds must be a number of seconds above 0, got 0.0"),
+        ({"seconds": 1.0}, ValueError, "seconds must be left out unless kind is stall, got 1.0"),
+        ({"code": 7}, TypeError, "code must be a string or None, got 7"),
+        (
+            {"status": 600},
+            ValueError,
+            f"{STATUS}, got 600",
+        ),
+        (
+            {"status": "429"},
+            TypeError,
+            f"{STATUS}, got '429'",
+        ),
+        (
+            {"status": True},
+            TypeError,
+            f"{STATUS}, got True",
+        ),
+        (
+            {"status": 429.0},
+            TypeError,
+            f"{STATUS}, got 429.0",
+        ),
         ({"headers": 5}, TypeError, "headers must"),
         ({"headers": {5: "x"}}, TypeError, "headers must"),
         ({"headers": {"a": "b\r\nc"}}, ValueError, "headers must"),

@@ -13,7 +13,7 @@ import openai
 import pytest
 import trio
 
-from fake_provider import FakeProvider, UnansweredRequest
+from fake_provider import FakeProvider, ProviderError, UnansweredRequest
 
 GATEWAY = "llm-gateway.corp"
 PROMPT = {"max_tokens": 16, "messages": [{"role": "user", "content": "hello"}]}
@@ -114,6 +114,57 @@ def test_one_dialect_for_all_answers_no_host_that_was_not_answered_before():
         with pytest.raises(UnansweredRequest):
             list_models(None)
         assert {a.dialect for a in provider.trace.attempts} == {"anthropic"}
+
+
+@pytest.mark.parametrize("pattern", ["*.corp", "llm-*.corp", "*"])
+def test_a_star_stands_for_any_part_of_a_host(pattern):
+    """A family of hosts is answered, or let through, by one entry."""
+    with FakeProvider(hosts={pattern: "anthropic"}) as provider:
+        assert claude(gateway()).content
+        assert provider.trace.attempts[0].host == GATEWAY
+    with FakeProvider(allow_hosts=[pattern]) as provider:
+        assert provider.transport  # it opens
+        assert provider._desk.passes(GATEWAY)
+        assert not provider._desk.passes("gateway.example") or pattern == "*"
+
+
+def test_an_exact_host_comes_before_a_pattern():
+    """Whatever the order in which they are given."""
+    hosts = {"*.corp": "openai", GATEWAY: "anthropic"}
+    with FakeProvider(hosts=hosts) as provider:
+        assert claude(gateway()).content
+        assert provider.trace.attempts[0].dialect == "anthropic"
+
+
+@pytest.mark.parametrize(
+    "host", ["https://gateway.corp", "gateway.corp:8080", "gateway.corp/v1", "", "a b", "gate way"]
+)
+@pytest.mark.parametrize("keyword", ["hosts", "allow_hosts"])
+def test_what_no_host_can_equal_is_an_error(keyword, host):
+    """A URL, a port or a path would never match: the message says what is wanted."""
+    value = {host: "anthropic"} if keyword == "hosts" else [host]
+    with pytest.raises(ValueError, match=f"^{keyword} must be a host name without scheme"):
+        FakeProvider(**{keyword: value})
+
+
+def test_the_first_part_of_a_path_may_name_the_dialect():
+    """One origin serves every dialect, also those that share a path."""
+    with FakeProvider() as provider:
+        client = openai.OpenAI(api_key="test", base_url=f"{provider.base_url}/openai/v1")
+        client.chat.completions.create(model="gpt-x", messages=PROMPT["messages"])
+        assert provider.trace.attempts[0].dialect == "openai"
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["never opened", "closed"])
+def test_a_transport_answers_while_its_provider_is_open(opened):
+    """Outside the block there is no clock and no trace: the error says so."""
+    provider = FakeProvider()
+    if opened:
+        with provider:
+            pass
+    client = httpx2.Client(transport=provider.transport)
+    with pytest.raises(ProviderError, match="while it was not open"):
+        client.post("https://api.anthropic.com/v1/messages", headers=HEADERS, json=PROMPT)
 
 
 @pytest.fixture

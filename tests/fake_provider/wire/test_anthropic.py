@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fake_provider._limiters import Level
 from fake_provider._limits import Limits
-from fake_provider._wire._answer import TEXT
+from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._anthropic import Anthropic
 from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Request, Usage
 from tests.fake_provider.wire.wiring import NOW, S, body, loaded
@@ -212,7 +212,7 @@ def refused(ask, ids):
 
 def test_the_whole_answer_is_pinned() -> None:
     """Body and headers of a 200, key for key."""
-    reply = DIALECT.served(ASK, Usage(17, 12), LEVELS, Ids(0), NOW)
+    reply = DIALECT.served(ASK, PLAIN, Usage(17, 12), LEVELS, Ids(0), NOW)
     assert reply.status == 200
     assert not reply.stream
     message_id = loaded(reply)["id"]
@@ -267,7 +267,7 @@ def test_the_count_of_tokens_is_one_number() -> None:
 def test_any_model_name_is_answered_in_valid_json(model) -> None:
     """Quotes, backslashes, any script and half a surrogate pair survive the round trip."""
     ask = ASK._replace(model=model)
-    served = DIALECT.served(ask, Usage(1, 1), (), Ids(0), NOW)
+    served = DIALECT.served(ask, PLAIN, Usage(1, 1), (), Ids(0), NOW)
     assert loaded(served)["model"] == model
     refusal = refused(ask, Ids(0))
     assert f"model: {model})" in loaded(refusal)["error"]["message"]
@@ -281,8 +281,8 @@ def test_two_runs_of_one_seed_render_the_same_bytes() -> None:
     def run(seed):
         ids = Ids(seed)
         return [
-            DIALECT.served(ASK, Usage(1, 2), LEVELS, ids, NOW),
-            DIALECT.served(STREAM, Usage(1, 2), LEVELS, ids, NOW),
+            DIALECT.served(ASK, PLAIN, Usage(1, 2), LEVELS, ids, NOW),
+            DIALECT.served(STREAM, PLAIN, Usage(1, 2), LEVELS, ids, NOW),
             refused(ASK, ids),
             DIALECT.error(529, None, None, ids, NOW),
         ]

@@ -11,7 +11,7 @@ from anthropic.types.shared.enforced_spend_limit_reached_error import (
 from anthropic.types.shared.ramp_limit_exceeded_error import RampLimitExceededError
 
 from fake_provider._limits import Limits
-from fake_provider._wire._answer import TEXT
+from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._anthropic import Anthropic
 from fake_provider._wire._shapes import Hint, Usage
 from tests.fake_provider.wire.wiring import NOW, full, transport
@@ -34,7 +34,7 @@ def sdk(answer, **options):
 
 
 def served(ask, ids):
-    return DIALECT.served(ask, Usage(17, 12), LEVELS, ids, NOW)
+    return DIALECT.served(ask, PLAIN, Usage(17, 12), LEVELS, ids, NOW)
 
 
 def refused(ask, ids):
@@ -128,7 +128,7 @@ def test_the_sdk_is_told_of_a_malformed_request() -> None:
     with pytest.raises(anthropic.BadRequestError, match="max_tokens: Input should be"):
         client.messages.create(**{**BODY, "max_tokens": 0})
     with pytest.raises(anthropic.NotFoundError):
-        client.models.list()
+        client.get("/v1/files", cast_to=object)
 
 
 def test_the_sdk_is_told_that_its_key_is_missing() -> None:

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from fake_provider._hosts import Hosts
 from fake_provider._limits import Limits
-from fake_provider._wire import DIALECTS, Dialect, dialect_for
+from fake_provider._wire import DIALECTS, Dialect
+from fake_provider._wire._answer import PLAIN
 from fake_provider._wire._shapes import Ask, Hint, Ids, Usage
 from tests.fake_provider.wire.wiring import NOW, body, full
 
@@ -19,7 +21,7 @@ MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
 
 def name(host, path="/", hosts=()):
     """The name of the dialect that answers, or None."""
-    dialect = dialect_for(host, path, dict(hosts))
+    dialect = Hosts(None, dict(hosts), ()).dialect(host, path)
     return dialect and dialect.name
 
 
@@ -47,14 +49,14 @@ def test_the_path_decides_where_the_host_does_not() -> None:
 
 def test_nobody_answers_what_is_nobody_s() -> None:
     """Neither host nor path known: no dialect."""
-    assert name("example.org", "/v1/messages/batches") is None
+    assert name("example.org", "/v1/models") is None
 
 
 def test_an_unknown_dialect_is_an_error_that_lists_the_known_ones() -> None:
     """The message names the host, the value and what is allowed."""
     message = "hosts['llm.corp'] must be one of anthropic, openai, got 'antropic'"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        dialect_for("llm.corp", "/", {"llm.corp": "antropic"})
+        Hosts(None, {"llm.corp": "antropic"}, ())
 
 
 def test_no_two_dialects_claim_one_host_or_path() -> None:
@@ -81,7 +83,7 @@ def test_every_dialect_s_answers_are_complete(dialect: Dialect) -> None:
     (limit,) = LIMITS
     ids, levels, hint = Ids(3), full(LIMITS), Hint("seconds", 2.0)
     replies = [
-        dialect.served(ASK, Usage(1, 1), levels, ids, NOW),
+        dialect.served(ASK, PLAIN, Usage(1, 1), levels, ids, NOW),
         dialect.counted(ASK, 1, ids, NOW),
         dialect.refused(ASK, limit, levels, hint, ids, NOW, requested=9),
         dialect.too_large(ASK, limit, levels, ids, NOW, requested=2_000),

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from fake_provider._limits import Limits
-from fake_provider._wire._answer import TEXT
+from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._openai import OpenAI
 from fake_provider._wire._shapes import Hint, Usage
 from tests.fake_provider.wire.wiring import NOW, full, transport
@@ -25,7 +25,7 @@ def sdk(answer):
 
 
 def served(ask, ids):
-    return DIALECT.served(ask, Usage(17, 12), LEVELS, ids, NOW)
+    return DIALECT.served(ask, PLAIN, Usage(17, 12), LEVELS, ids, NOW)
 
 
 def refused(ask, ids):
