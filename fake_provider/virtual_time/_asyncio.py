@@ -6,6 +6,7 @@ Selectors are patched as classes, so no loop factory or policy is needed.
 import asyncio
 import asyncio.base_events
 import asyncio.selector_events
+import math
 import selectors
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ from . import _participants as states
 from ._descriptors import READ, WRITE
 from ._errors import VirtualTimeError
 from ._patches import AttributePatch, Patch
-from ._units import wait_ns
 
 if TYPE_CHECKING:
     from ._scheduler import Scheduler
@@ -68,7 +68,7 @@ def _virtual_select(real_select: Callable[..., Any]) -> Callable[..., Any]:
             scheduler.busy_wait.count(_busy.EMPTY_SELECT_READS)
             scheduler.let_others_run(me)
             return real_select(self, 0)
-        deadline_ns = None if timeout is None else scheduler.now_ns + wait_ns(timeout)
+        deadline_ns = None if timeout is None else scheduler.deadline_after(timeout)
         outcome = scheduler.block(
             me, id(self), deadline_ns, "events of a selector", descriptors=_outside(scheduler, self)
         )
@@ -148,6 +148,10 @@ def meet(scheduler: "Scheduler", loop: Any) -> None:
         # A tool (looptime) has shadowed the method on this selector; our clock comes first.
         plain = next(vars(cls)["select"] for cls in type(selector).__mro__ if "select" in vars(cls))
         scheduler.patches.add(AttributePatch(selector, "select", plain.__get__(selector)))
+    step = math.ulp(scheduler.monotonic)
+    if step > loop._clock_resolution:
+        # On a machine that has been up for months, a timer that is due now would not look due.
+        scheduler.patches.add(AttributePatch(loop, "_clock_resolution", step))
     _shift(loop, scheduler.monotonic - _real.monotonic())
 
 

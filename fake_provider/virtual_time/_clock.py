@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from . import _clocks, _current, _real
+from . import _clocks, _current, _readings, _real
 from . import _participants as states
 from ._errors import RunStopped, VirtualTimeError, VirtualTimeWarning
 from ._scheduler import Scheduler
@@ -89,6 +89,7 @@ class VirtualClock:
             start_ns = _install.frozen_wall_ns() or _install.travelled_wall_ns()
         scheduler = Scheduler(
             wall_start_ns=DEFAULT_START_NS if start_ns is None else start_ns,
+            monotonic_start_ns=_readings.monotonic_start_ns(),
             limit_ns=self._limit_ns,
             rng=random.Random(self._seed) if self._schedule == "random" else None,
             explore=self._explore,
@@ -126,6 +127,7 @@ class VirtualClock:
 
             _install.uninstall(scheduler)
             _current.scheduler = _current.clock = None
+            _current.shown_ns = scheduler.monotonic_ns
             alive = scheduler.close()
         finally:
             scheduler.leave()

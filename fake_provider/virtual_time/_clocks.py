@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import _busy, _current, _real
 from . import _participants as states
-from ._units import wait_ns
 
 if TYPE_CHECKING:
     from ._scheduler import Scheduler
@@ -39,11 +38,13 @@ def sleep(secs: float) -> None:
         scheduler.busy_wait.count(_busy.SLEEP_ZERO_READS)
         scheduler.let_others_run(me)
         return
-    deadline_ns = scheduler.now_ns + wait_ns(secs)
-    while scheduler.now_ns < deadline_ns:
+    deadline_ns = scheduler.deadline_after(secs)
+    while True:
         outcome = scheduler.block(me, None, deadline_ns, f"{secs:g} s to pass")
         if outcome is states.CLOSED:
             _real.sleep(scheduler.seconds_until(deadline_ns) or 0.0)
+            return
+        if scheduler.now_ns >= deadline_ns:
             return
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 # One clock a process. Hooks read it first: None means that they stand aside.
 scheduler: "Scheduler | None" = None
 clock: "VirtualClock | None" = None
+# The highest reading of a monotonic clock that an earlier run has shown, in nanoseconds.
+shown_ns = 0
 
 
 def visible() -> "Scheduler | None":

@@ -5,6 +5,7 @@ need the mutex.
 """
 
 import gc
+import math
 import random
 import threading
 import weakref
@@ -26,9 +27,8 @@ from ._watchdog import Watchdog
 if TYPE_CHECKING:
     import asyncio
 
-# Where virtual monotonic clocks start: a constant, so that rounding never depends on the uptime.
-MONOTONIC_START_NS: Final = 1_000 * NANOSECONDS
-
+# How many last bits a reading can be off by rounding; a longer wait takes time.
+MOST_NUDGES: Final = 2
 COUNTED: Final = ("adopted", "blocks", "foreign", "graces", "jumps", "polls", "spins", "switches")
 
 
@@ -37,6 +37,7 @@ class Dispatcher:
 
     Args:
         wall_start_ns: Where the wall clock starts, in nanoseconds since 1970.
+        monotonic_start_ns: Where the monotonic clocks start, in nanoseconds.
         limit_ns: Where the run is stopped, in virtual nanoseconds.
         rng: Chooses among runnable participants; None takes them first in, first out.
         strict: Refuse to cross the borders of virtual time instead of noting it.
@@ -46,14 +47,17 @@ class Dispatcher:
         self,
         *,
         wall_start_ns: int,
+        monotonic_start_ns: int,
         limit_ns: int,
         rng: random.Random | None = None,
         strict: bool = False,
     ) -> None:
         self._wall_start_ns = wall_start_ns
+        self._monotonic_start_ns = monotonic_start_ns
         self.limit_ns = limit_ns
         self.rng = rng
         self.closed = False
+        self.monotonic = 0.0
         self.set_now(0)
 
         self.main: Participant
@@ -75,9 +79,7 @@ class Dispatcher:
         self.entries = 0  # grows with every entry into the scheduler: the watchdog's pulse
         self.reads = 0.0  # clock reads since somebody blocked
         self.listeners: list[Callable[[int, int], None]] = []
-        self.stats = dict.fromkeys(
-            ("adopted", "blocks", "foreign", "graces", "jumps", "polls", "spins", "switches"), 0
-        )
+        self.stats = dict.fromkeys(COUNTED, 0)
 
         self.outside = Outside(self)
         self.borders = Borders(self, strict=strict)
@@ -93,10 +95,28 @@ class Dispatcher:
     def set_now(self, now_ns: int) -> None:
         """Move every reading of the clock to an instant after the start."""
         self.now_ns = now_ns
-        self.monotonic_ns = MONOTONIC_START_NS + now_ns
+        self.monotonic_ns = self._monotonic_start_ns + now_ns
         self.wall_ns = self._wall_start_ns + now_ns
-        self.monotonic = self.monotonic_ns / NANOSECONDS
+        self.monotonic = max(self.monotonic, self.monotonic_ns / NANOSECONDS)
         self.wall = self.wall_ns / NANOSECONDS
+        self._nudges = 0
+
+    def deadline_after(self, wait_s: float) -> int:
+        """The instant at which a wait is over that begins now, in nanoseconds after the start.
+
+        Args:
+            wait_s: How long it is. ``deadline - monotonic()`` can be 1e-10 because a sum or a
+                reading was rounded. Such a rest takes no time, but the reading moves by its last
+                bit, or else the wait would be repeated for ever.
+        """
+        wait_ns = round(wait_s * NANOSECONDS)
+        if wait_ns == 0 and wait_s > 0:
+            if self._nudges < MOST_NUDGES:
+                self._nudges += 1
+                self.monotonic = math.nextafter(self.monotonic, math.inf)
+            else:
+                wait_ns = 1
+        return self.now_ns + wait_ns
 
     def seconds_until(self, deadline_ns: int | None) -> float | None:
         """What is left of a wait that goes on in real time; None if it has no end."""

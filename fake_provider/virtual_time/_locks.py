@@ -13,7 +13,6 @@ from typing import Any
 from . import _busy, _current, _real
 from . import _participants as states
 from ._patches import AttributePatch
-from ._units import wait_ns
 
 # Module globals, because these four are called more often than all the rest.
 _take_lock, _release_lock = _real.lock_acquire, _real.lock_release
@@ -74,7 +73,7 @@ def _acquire(lock: Any, take: Callable[..., Any], blocking: bool, timeout: float
     me = _current.participant()
     if me is None or (timeout != -1 and not 0 < timeout <= threading.TIMEOUT_MAX):
         return take(lock, blocking, timeout)
-    deadline_ns = None if timeout == -1 else scheduler.now_ns + wait_ns(timeout)
+    deadline_ns = None if timeout == -1 else scheduler.deadline_after(timeout)
     outcome = scheduler.wait(me, id(lock), partial(take, lock, False), deadline_ns, name)
     if outcome is states.CLOSED:
         left = scheduler.seconds_until(deadline_ns)
@@ -116,7 +115,7 @@ def queue_get(self: Any, block: bool = True, timeout: float | None = None) -> An
     scheduler = _current.scheduler
     if scheduler is None or me is None or (timeout is not None and timeout < 0):
         return _real.queue_get(self, block, timeout)
-    deadline_ns = None if timeout is None else scheduler.now_ns + wait_ns(timeout)
+    deadline_ns = None if timeout is None else scheduler.deadline_after(timeout)
     found: list[Any] = []
 
     def attempt() -> bool:

@@ -14,7 +14,6 @@ from . import _current, _real
 from . import _participants as states
 from ._descriptors import READ, WRITE
 from ._patches import AttributePatch
-from ._units import wait_ns
 
 _READING = ("_accept", "recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into")
 _WRITING = ("send", "sendmsg", "sendto")
@@ -36,7 +35,7 @@ def wait_until_ready(sock: Any, events: int) -> None:
     scheduler = _current.scheduler
     if scheduler is None or me is None:
         return
-    deadline_ns = None if timeout is None else scheduler.now_ns + wait_ns(timeout)
+    deadline_ns = None if timeout is None else scheduler.deadline_after(timeout)
     while True:
         outcome = scheduler.block(
             me, None, deadline_ns, "a socket", descriptors=[(sock.fileno(), events)]

@@ -8,7 +8,6 @@ from . import _current, _real
 from . import _participants as states
 from ._errors import RunStopped
 from ._participants import Participant
-from ._units import wait_ns
 
 if TYPE_CHECKING:
     from ._scheduler import Scheduler
@@ -130,7 +129,7 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
         return
     ended, outcome = scheduler.ended, states.GOT
     if self not in ended:
-        deadline_ns = None if timeout is None else scheduler.now_ns + wait_ns(max(0, timeout))
+        deadline_ns = None if timeout is None else scheduler.deadline_after(max(0, timeout))
         doing = f"the end of thread {self.name!r}"
         outcome = scheduler.wait(me, self, lambda: self in ended, deadline_ns, doing)
     if outcome is states.CLOSED:

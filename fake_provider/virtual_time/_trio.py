@@ -5,13 +5,13 @@ import itertools
 import math
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakKeyDictionary, WeakSet
 
 from . import _busy, _current, _real
 from . import _participants as states
 from ._descriptors import READ
 from ._errors import RunStopped, VirtualTimeError
-from ._patches import AttributePatch
-from ._units import wait_ns
+from ._patches import AttributePatch, PatchSet
 
 if TYPE_CHECKING:
     from ._participants import Participant
@@ -31,7 +31,7 @@ def meet(scheduler: "Scheduler", _trio: Any) -> None:
     add(AttributePatch(manager, "get_events", _virtual_get_events(manager.get_events, core)))
     name = "wakeup_thread_and_signal_safe"
     add(AttributePatch(wakeup, name, _virtual_wakeup(getattr(wakeup, name))))
-    add(AttributePatch(core.SystemClock, "current_time", _current_time))
+    add(_Clocks(scheduler, core.SystemClock))
     # trio shuffles each batch of tasks, and breaks ties between deadlines by address.
     add(AttributePatch(core, "_ALLOW_DETERMINISTIC_SCHEDULING", True))
     add(AttributePatch(core.Deadlines, "add", _add_deadline(itertools.count())))
@@ -50,6 +50,56 @@ class _Seed:
 
     def off(self) -> None:
         self._rng.seed()
+
+
+class _Clocks:
+    """The clock of each run of trio, which goes on from what it shows when a virtual one opens.
+
+    It is real time and an offset, so the offset of a run that spans the border changes there.
+    """
+
+    def __init__(self, scheduler: "Scheduler", clock: Any) -> None:
+        self._scheduler = scheduler
+        self._starts: WeakSet[Any] = WeakSet()  # clocks of runs that have started under ours
+        self._offsets: WeakKeyDictionary[Any, float] = WeakKeyDictionary()  # of those before
+        self._patches = PatchSet(
+            [
+                AttributePatch(clock, "start_clock", self._starting(clock.start_clock)),
+                AttributePatch(clock, "current_time", self._reading(clock.current_time)),
+            ]
+        )
+
+    def on(self) -> None:
+        self._patches.on()
+
+    def off(self) -> None:
+        self._patches.off()
+        virtual, real = self._scheduler.monotonic, _real.perf_counter()
+        self._offsets.update(dict.fromkeys(self._starts, 0.0))
+        for clock, offset in self._offsets.items():
+            object.__setattr__(clock, "offset", offset + virtual - real)  # its class is frozen
+
+    def _starting(self, original: Any) -> Any:
+        def start_clock(clock: Any) -> None:
+            self._starts.add(clock)
+            original(clock)
+
+        return start_clock
+
+    def _reading(self, original: Any) -> Any:
+        def current_time(clock: Any) -> float:
+            scheduler = _current.visible()
+            if scheduler is None:
+                return float(original(clock))
+            if clock in self._starts:
+                return scheduler.monotonic
+            offset = self._offsets.get(clock)
+            if offset is None:
+                shown = clock.offset + _real.perf_counter()
+                offset = self._offsets[clock] = shown - scheduler.monotonic
+            return offset + scheduler.monotonic
+
+        return current_time
 
 
 class _OwnWorkers:
@@ -109,7 +159,7 @@ def _end_of(timeout: float, runner: Any) -> float | None:
 def _wait(
     scheduler: "Scheduler", me: "Participant", manager: Any, timeout: float | None, original: Any
 ) -> Any:
-    deadline_ns = None if timeout is None else scheduler.now_ns + wait_ns(timeout)
+    deadline_ns = None if timeout is None else scheduler.deadline_after(timeout)
     # One descriptor is the loop's own, and whoever writes to it wakes the loop as well.
     outside = len(getattr(manager, "_registered", ())) > 1 and hasattr(manager, "_epoll")
     descriptors = [(manager._epoll.fileno(), READ)] if outside else []
@@ -143,13 +193,6 @@ def _virtual_wakeup(original: Any) -> Any:
             scheduler.wake(_KEY, count=len(scheduler.participants))
 
     return wakeup_thread_and_signal_safe
-
-
-def _current_time(self: Any) -> float:
-    scheduler = _current.visible()
-    if scheduler is None:
-        return float(self.offset + _real.perf_counter())
-    return scheduler.monotonic
 
 
 def _add_deadline(arrivals: "itertools.count[int]") -> Any:
