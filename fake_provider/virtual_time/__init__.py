@@ -4,6 +4,9 @@ Code under test sleeps, waits and times out as usual, but no real time passes: w
 waits, the clock jumps to the next deadline.
 """
 
+from . import _once  # noqa: F401 - before all others, which may be loaded already
+
+# isort: split
 from ._clock import VirtualClock, active
 from ._errors import (
     RunStopped,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import fake_provider
 
 from .helpers import real_clock
 
@@ -89,3 +93,73 @@ print(log)
         for seed in ("0", "1", "2")
     }
     assert len(logs) == 1
+
+
+DROP = """
+import sys, threading, time
+from fake_provider.virtual_time import VirtualClock as First, VirtualTimeError
+def import_again():
+    for name in [name for name in sys.modules if name.partition(".")[0] == "fake_provider"]:
+        del sys.modules[name]
+    from fake_provider.virtual_time import VirtualClock
+    return VirtualClock
+def run(clock):
+    with clock:
+        thread = threading.Thread(target=time.sleep, args=(3,))
+        time.sleep(5); thread.start(); thread.join()
+    print(clock.elapsed())
+"""
+
+
+NESTED = """
+second = import_again()
+with First():
+    try: second().__enter__()
+    except VirtualTimeError as error: print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "printed"),
+    [
+        ("run(First()); run(import_again()()); run(First()); run(import_again()())", "8.0\n" * 4),
+        ("second = import_again()\nfor _ in range(3): run(First()); run(second())", "8.0\n" * 6),
+        ("with First(): second = import_again()\nrun(second())", "8.0\n"),
+        (
+            NESTED,
+            "a virtual clock is open in this process already; one at a time\n",
+        ),
+    ],
+    ids=["dropped", "alternating", "under-a-clock", "nested"],
+)
+def test_a_package_that_is_imported_twice_is_one(body, printed):
+    """Whoever drops its modules and imports them again shares the clock of the first import."""
+    assert run_python(DROP + body) == printed
+
+
+def test_two_copies_of_the_package_are_refused(tmp_path):
+    """Their hooks would not know of each other; the error names both files."""
+    package = Path(fake_provider.__file__).parent
+    shutil.copytree(package, tmp_path / "fake_provider")
+    body = (
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "try: import_again()\n"
+        "except ImportError as error: print(error)"
+    )
+    message = run_python(DROP + body)
+    assert f"from {package}/virtual_time/__init__.py already; a second copy" in message
+    assert f"{tmp_path}/fake_provider/virtual_time/__init__.py" in message
+
+
+def test_a_session_of_pytester_in_this_process(pytester):
+    """Sessions in one process, each of which drops what it imported, have one clock."""
+    pytester.makepyfile(
+        "import time\n"
+        "from fake_provider.virtual_time import VirtualClock\n"
+        "def test_sleep():\n"
+        "    with VirtualClock() as clock:\n"
+        "        time.sleep(5)\n"
+        "        assert clock.elapsed() == 5.0\n"
+    )
+    for _ in range(2):
+        pytester.runpytest_inprocess("-p", "no:asyncio").assert_outcomes(passed=1)
