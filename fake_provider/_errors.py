@@ -8,9 +8,13 @@ from fake_provider.virtual_time import RunStopped
 class AttemptLimit(RunStopped):
     """One call made more attempts than any policy would: the run was stopped."""
 
+    __module__ = "fake_provider"
+
 
 class UnansweredRequest(BaseException):
     """A request went to a host that the provider neither answers nor lets through."""
+
+    __module__ = "fake_provider"
 
 
 class ProviderError(BaseException):
@@ -18,3 +22,5 @@ class ProviderError(BaseException):
 
     As an Exception, an SDK would take it for a connection error and retry.
     """
+
+    __module__ = "fake_provider"

@@ -24,6 +24,8 @@ class TraceError(ValueError):
         trace: The attempts that were read before it.
     """
 
+    __module__ = "fake_provider"
+
     def __init__(self, message: str, trace: Trace) -> None:
         super().__init__(message)
         self.trace = trace

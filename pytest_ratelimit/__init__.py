@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fake_provider import FakeProvider, Limits, Trace, caller
     from pytest_ratelimit._asserts import (
-        FindingsError,
         assert_all_calls_succeed,
         assert_attempts_bounded,
         assert_exercised,
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
         assert_within_budget,
     )
     from pytest_ratelimit._checks import Policy, check
-    from pytest_ratelimit._findings import Finding
+    from pytest_ratelimit._findings import Finding, FindingsError
     from pytest_ratelimit._probes import herd_probe, outage_probe, policy_probe, reset_probe
 
 __all__ = [
@@ -51,6 +50,7 @@ __all__ = [
 _ELSEWHERE = {
     "FakeProvider": "fake_provider",
     "Finding": "pytest_ratelimit._findings",
+    "FindingsError": "pytest_ratelimit._findings",
     "Limits": "fake_provider",
     "Policy": "pytest_ratelimit._checks",
     "Trace": "fake_provider",

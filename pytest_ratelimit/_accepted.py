@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
+from pytest_ratelimit._checks import Policy
 from pytest_ratelimit._findings import CODES
 
 
@@ -14,18 +15,24 @@ class Accepted:
     """What a test states about its own verdict.
 
     Args:
-        alpha: Rate of false alarms of the statistical checks; None for the default.
+        alpha: Rate of false alarms of the statistical checks; None for the policy's.
         ignore: Codes that are accepted here, each with the reason why.
+        policy: Thresholds and declared intentions; None for the defaults.
 
     Raises:
-        TypeError: `ignore` is not a mapping of codes to reasons.
+        TypeError: `ignore` is not a mapping of codes to reasons, or `policy` no Policy.
         ValueError: A code is unknown, or a reason is empty.
     """
 
     alpha: float | None = None
     ignore: Mapping[str, str] = field(default_factory=dict)
+    policy: Policy | None = None
 
     def __post_init__(self) -> None:
+        if self.policy is not None and not isinstance(self.policy, Policy):
+            raise TypeError(
+                f"policy must be a Policy, such as Policy(burst_declared=True), got {self.policy!r}"
+            )
         if self.alpha is not None:
             real = isinstance(self.alpha, (int, float)) and not isinstance(self.alpha, bool)
             allowed = f"alpha must be a number above 0 and below 1, got {self.alpha!r}"
@@ -47,6 +54,24 @@ class Accepted:
                 )
             if not isinstance(reason, str) or not reason.strip():
                 raise ValueError(f"ignore[{code!r}] must give a reason, got {reason!r}")
+
+    @property
+    def thresholds(self) -> Policy:
+        """What the checks judge by: the policy, at the test's own level if it states one."""
+        policy = self.policy or Policy()
+        return policy if self.alpha is None else replace(policy, alpha=self.alpha)
+
+    @property
+    def declared(self) -> list[str]:
+        """What the test states, one line each: for the report of its outcome."""
+        thresholds, default = self.thresholds, Policy()
+        stated = [
+            f"{each.name}={value!r}"
+            for each in fields(Policy)
+            if (value := getattr(thresholds, each.name)) != getattr(default, each.name)
+        ]
+        ignored = [f"{code} is accepted: {reason}" for code, reason in self.ignore.items()]
+        return [*([f"Judged by {', '.join(stated)}"] if stated else []), *ignored]
 
 
 _stack: list[Accepted] = [Accepted()]

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from fake_provider import Trace
 from fake_provider._limits import real_number, whole_number
 from pytest_ratelimit._accepted import accepted
-from pytest_ratelimit._checks import Judgement, Policy, inconclusive, judge
-from pytest_ratelimit._findings import CODES, Finding
+from pytest_ratelimit._checks import too_few_refused
+from pytest_ratelimit._findings import CODES
+from pytest_ratelimit._verdict import Verdict, fail
 
 # Codes that say how much there was to judge; they are not defects of the code under test.
 _EVIDENCE = ("RL901", "RL902")
-
-
-class FindingsError(AssertionError):
-    """A trace shows defects.
-
-    Args:
-        findings: The findings, worst first; never empty.
-    """
-
-    def __init__(self, findings: Iterable[Finding]) -> None:
-        self.findings = tuple(findings)
-        first, *others = map(str, self.findings)
-        line, _, rest = first.partition("\n")
-        if others:
-            codes = ", ".join(dict.fromkeys(f.code for f in self.findings[1:]))
-            line += f" (and {len(others)} more: {codes})"
-        super().__init__("\n".join([line, rest, *(f"\n{other}" for other in others)]).rstrip())
-
-    def __reduce__(self) -> tuple[type[FindingsError], tuple[tuple[Finding, ...]]]:
-        return type(self), (self.findings,)
+# The one code of a policy that has no assertion of its own: a run that shows none is no verdict.
+_GROWTH = "RL106"
 
 
 def assert_well_behaved(trace: Trace, *, strict: bool = False, allow_quiet: bool = False) -> None:
@@ -48,17 +29,18 @@ def assert_well_behaved(trace: Trace, *, strict: bool = False, allow_quiet: bool
     """
     __tracebackhide__ = True
     failing = ("error", "warning") if strict else ("error",)
-    found = [
+    fail(
         finding
-        for finding in _found(trace, Policy(alpha=accepted().alpha))
+        for finding in Verdict(trace).found()
         if (finding.code == "RL902" and not allow_quiet)
         or (finding.code not in _EVIDENCE and finding.severity in failing)
-    ]
-    _raise(found)
+    )
 
 
 def assert_no(trace: Trace, *codes: str) -> None:
     """Fail if one of the checks named finds anything, whatever its severity but a note.
+
+    Whoever names RL122 declares that the code under test is meant to retry refusals.
 
     Args:
         trace: The trace to judge.
@@ -66,8 +48,9 @@ def assert_no(trace: Trace, *codes: str) -> None:
 
     Raises:
         TypeError: No code is given.
-        ValueError: A code is unknown.
-        FindingsError: One of the checks found an error or a warning.
+        ValueError: A code is unknown, or it is RL901 or RL902.
+        FindingsError: One of the checks found an error or a warning; RL901 if RL106 is named and
+            there was too little to judge it; RL903 if nothing reached the provider.
     """
     __tracebackhide__ = True
     if not codes:
@@ -79,8 +62,10 @@ def assert_no(trace: Trace, *codes: str) -> None:
             raise ValueError(
                 f"codes must be of defects, and {code} says how much there was to judge"
             )
-    _seen(trace)
-    _raise(f for f in _found(trace, _policy(), codes) if f.severity != "note")
+    verdict = Verdict(trace, retries_declared="RL122" in codes or None)
+    verdict.require_attempts()
+    unjudged = verdict.inconclusive(_GROWTH) if _GROWTH in codes else []
+    fail(verdict.defects(*codes) or unjudged)
 
 
 def assert_retries_spread(trace: Trace) -> None:
@@ -95,7 +80,7 @@ def assert_retries_spread(trace: Trace) -> None:
         FindingsError: RL101 or RL104 found an error, or nothing reached the provider.
     """
     __tracebackhide__ = True
-    _raise(_errors(trace, _policy(), "RL101", "RL104", "RL903"))
+    fail(Verdict(trace).errors("RL101", "RL104", "RL903"))
 
 
 def assert_jittered(trace: Trace) -> None:
@@ -109,8 +94,9 @@ def assert_jittered(trace: Trace) -> None:
             retries to tell.
     """
     __tracebackhide__ = True
-    _seen(trace)
-    _raise(_policy_findings(trace, "RL102", "RL104"))
+    verdict = Verdict(trace)
+    verdict.require_attempts()
+    fail(verdict.defects("RL102", "RL104") or verdict.inconclusive("RL102"))
 
 
 def assert_retry_after_respected(trace: Trace) -> None:
@@ -123,16 +109,19 @@ def assert_retry_after_respected(trace: Trace) -> None:
         FindingsError: RL103 or RL105 found an error; RL901 if no retry followed a hint.
     """
     __tracebackhide__ = True
-    _seen(trace)
-    _raise([*_policy_findings(trace, "RL103"), *_errors(trace, _policy(), "RL105")])
+    verdict = Verdict(trace)
+    verdict.require_attempts()
+    early = verdict.defects("RL103") or verdict.inconclusive("RL103")
+    fail([*early, *verdict.errors("RL105")])
 
 
-def assert_attempts_bounded(trace: Trace, *, max_attempts: int = 10) -> None:
+def assert_attempts_bounded(trace: Trace, *, max_attempts: int | None = None) -> None:
     """Fail if a call made more attempts than the bound, by one layer or by several stacked ones.
 
     Args:
         trace: The trace to judge.
-        max_attempts: Most attempts that a call may make, at least 2.
+        max_attempts: Most attempts that a call may make, at least 2; None for the running test's
+            policy, which is 10 by default.
 
     Raises:
         ValueError: `max_attempts` is below 2.
@@ -140,19 +129,19 @@ def assert_attempts_bounded(trace: Trace, *, max_attempts: int = 10) -> None:
             so that the bound was never met.
     """
     __tracebackhide__ = True
-    max_attempts = whole_number("max_attempts", max_attempts, at_least=2)
-    _seen(trace)
-    policy = Policy(alpha=accepted().alpha, max_attempts=max_attempts)
-    judged = judge(trace, policy)
-    found = _errors(trace, policy, "RL112", "RL113", "RL114")
-    _raise([*_or_inconclusive(judged, "RL111"), *found])
+    if max_attempts is not None:
+        max_attempts = whole_number("max_attempts", max_attempts, at_least=2)
+    verdict = Verdict(trace, max_attempts=max_attempts)
+    verdict.require_attempts()
+    found = verdict.errors("RL111", "RL112", "RL113", "RL114")
+    fail([*found, *verdict.inconclusive("RL111")])
 
 
 def assert_within_budget(
     trace: Trace,
     *,
     tokens: float | None = None,
-    per: float = 60.0,
+    per: float | None = None,
     in_flight: float | None = None,
     retry_ratio: float | None = None,
 ) -> None:
@@ -161,7 +150,7 @@ def assert_within_budget(
     Args:
         trace: The trace to judge.
         tokens: Most tokens demanded in any `per` seconds.
-        per: Seconds, above 0.
+        per: Seconds, above 0; None for the running test's policy, which is 60 by default.
         in_flight: Most tokens in flight at one instant.
         retry_ratio: Most retries per call begun in the same `per` seconds.
 
@@ -178,18 +167,17 @@ def assert_within_budget(
     ):
         if value is not None:
             real_number(name, value, unit, above=0.0)
-    policy = Policy(
-        alpha=accepted().alpha,
+    verdict = Verdict(
+        trace,
         budget_tokens=tokens,
         budget_per_s=per,
         budget_in_flight=in_flight,
         retry_ratio=retry_ratio,
     )
-    budgets = ("RL201", "RL202", "RL203", "RL204", "RL205")
-    found = [f for f in _found(trace, policy, budgets) if f.severity != "note"]
+    found = verdict.defects("RL201", "RL202", "RL203", "RL204", "RL205")
     if retry_ratio is not None:
-        found += _errors(trace, policy, "RL113")
-    _raise([*found, *_errors(trace, policy, "RL903")])
+        found += verdict.errors("RL113")
+    fail([*found, *verdict.errors("RL903")])
 
 
 def assert_all_calls_succeed(trace: Trace) -> None:
@@ -202,7 +190,7 @@ def assert_all_calls_succeed(trace: Trace) -> None:
         FindingsError: RL301 found anything, or nothing reached the provider.
     """
     __tracebackhide__ = True
-    _raise([*_found(trace, _policy(), ("RL301",)), *_errors(trace, _policy(), "RL903")])
+    fail(Verdict(trace).found("RL301", "RL903"))
 
 
 def assert_finishes_within(
@@ -233,13 +221,11 @@ def assert_finishes_within(
     ):
         if value is not None:
             real_number(name, value, unit, above=0.0)
-    policy = Policy(alpha=accepted().alpha, max_makespan_s=seconds, max_times_ideal=times_ideal)
-    finishing = ("RL302", "RL303", "RL304", "RL305")
-    found = [f for f in _found(trace, policy, finishing) if f.severity != "note"]
-    found += _errors(trace, policy, "RL903")
+    verdict = Verdict(trace, max_makespan_s=seconds, max_times_ideal=times_ideal)
+    found = verdict.defects("RL302", "RL303", "RL304", "RL305", "RL903")
     if not found and times_ideal is not None:
-        found = _or_inconclusive(judge(trace, policy), "RL302")
-    _raise(found)
+        found = verdict.inconclusive("RL302")
+    fail(found)
 
 
 def assert_exercised(trace: Trace, *, min_callers: int = 8) -> None:
@@ -255,72 +241,9 @@ def assert_exercised(trace: Trace, *, min_callers: int = 8) -> None:
     """
     __tracebackhide__ = True
     min_callers = whole_number("min_callers", min_callers)
-    _seen(trace)
+    Verdict(trace).require_attempts()
     if "RL902" in accepted().ignore:
         return
     refused = len({attempt.caller for attempt in trace.refused})
     if refused < min_callers:
-        _raise(
-            [
-                Finding(
-                    code="RL902",
-                    severity="error",
-                    summary=f"{refused} of the {min_callers} callers needed were refused",
-                    evidence=(
-                        f"{len(trace.callers)} callers made {len(trace.attempts)} attempts.",
-                    ),
-                    cause="the limit was not met by enough callers to show how a fleet behaves.",
-                    remedy="lower the limit, or start more callers together.",
-                )
-            ]
-        )
-
-
-def _seen(trace: Trace) -> None:
-    """Raise RL903 if nothing reached the provider: then nothing else can be said."""
-    __tracebackhide__ = True
-    _raise(_errors(trace, _policy(), "RL903"))
-
-
-def _policy() -> Policy:
-    """Return the policy of the running test."""
-    return Policy(alpha=accepted().alpha)
-
-
-def _found(trace: Trace, policy: Policy, codes: Iterable[str] | None = None) -> list[Finding]:
-    """Return what the checks found and the running test does not accept."""
-    ignored = accepted().ignore
-    judged = judge(trace, policy)
-    wanted = judged if codes is None else [code for code in codes if code in judged]
-    return [f for code in wanted for f in judged[code].findings if f.code not in ignored]
-
-
-def _errors(trace: Trace, policy: Policy, *codes: str) -> list[Finding]:
-    """Return the errors among what the named checks found."""
-    return [f for f in _found(trace, policy, codes) if f.severity == "error"]
-
-
-def _policy_findings(trace: Trace, *codes: str) -> list[Finding]:
-    """Return errors and warnings of a policy's checks; RL901 if the first could not judge."""
-    judged = judge(trace, _policy())
-    found = [f for f in _found(trace, _policy(), codes) if f.severity != "note"]
-    return found or _or_inconclusive(judged, codes[0])
-
-
-def _or_inconclusive(judged: dict[str, Judgement], code: str) -> list[Finding]:
-    """Return the errors of a check, or RL901 if it could not judge."""
-    judgement = judged[code]
-    if code in accepted().ignore or (not judgement.judged and "RL901" in accepted().ignore):
-        return []
-    if not judgement.judged:
-        return [inconclusive(code, judgement)]
-    return [f for f in judgement.findings if f.severity == "error"]
-
-
-def _raise(findings: Iterable[Finding]) -> None:
-    """Raise the findings, worst first, if there are any."""
-    __tracebackhide__ = True
-    order = ("error", "warning", "note")
-    found = sorted(findings, key=lambda f: (order.index(f.severity), f.code))
-    if found:
-        raise FindingsError(found)
+        fail([too_few_refused(trace, refused, min_callers)])

@@ -6,7 +6,8 @@ import asyncio
 import inspect
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -58,6 +59,7 @@ def drive(
         ValueError: The SDK is unknown.
         Exception: What `work` raised, if none of its requests reached the provider.
     """
+    __tracebackhide__ = True
     if sdk not in _CLIENTS:
         raise ValueError(f"sdk must be one of {', '.join(_CLIENTS)}, got {sdk!r}")
     takes_client = _takes_client(work)
@@ -69,7 +71,7 @@ def drive(
         if script is not None:
             provider.script(script)
         if _is_async(work):
-            asyncio.run(_async_calls(work, calls, sdk if takes_client else None, errors))
+            _run(_async_calls(work, calls, sdk if takes_client else None, errors))
         else:
             _sync_calls(work, calls, sdk if takes_client else None, errors)
     trace = provider.trace
@@ -80,12 +82,20 @@ def drive(
 
 def _takes_client(work: Work) -> bool:
     """Return True if a function takes a client, False if it takes nothing."""
+    __tracebackhide__ = True
     allowed = "work must be a function of one SDK client or of nothing"
+    if inspect.iscoroutine(work):
+        work.close()  # it is never awaited, and the error says why
+        raise TypeError(f"{allowed}, got {work!r}: pass the function, and do not call it")
     if not callable(work):
         raise TypeError(f"{allowed}, got {work!r}")
+    try:
+        parameters = inspect.signature(work).parameters.values()
+    except ValueError:
+        raise TypeError(f"{allowed}, got {work!r}, whose arguments are not known") from None
     required = [
         parameter
-        for parameter in inspect.signature(work).parameters.values()
+        for parameter in parameters
         if parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
@@ -106,6 +116,17 @@ def _client(sdk: Sdk, *, asynchronous: bool) -> Any:
     import importlib
 
     return getattr(importlib.import_module(sdk), "Async" * asynchronous + _CLIENTS[sdk])()
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, in a thread of its own where this one runs a loop already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(main)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, main).result()
 
 
 async def _async_calls(

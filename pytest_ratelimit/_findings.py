@@ -1,7 +1,8 @@
-"""Finding: a defect with a permanent code, its evidence and its remedy."""
+"""Finding: a defect with a permanent code, its evidence and its remedy; and its error."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -164,3 +165,26 @@ class Finding:
         labelled = (("Cause", self.cause), ("Remedy", self.remedy), ("Accept", self.accept))
         lines = [*self.evidence, *(f"{label}: {text}" for label, text in labelled if text)]
         return "\n".join([self.title, "", *(f"  {line}" for line in lines)])
+
+
+class FindingsError(AssertionError):
+    """A trace shows defects.
+
+    Args:
+        findings: The findings, worst first; never empty.
+    """
+
+    # The name under which users import it, which tracebacks and pytest's summary then show.
+    __module__ = "pytest_ratelimit"
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        first, *others = map(str, self.findings)
+        line, _, rest = first.partition("\n")
+        if others:
+            codes = ", ".join(dict.fromkeys(f.code for f in self.findings[1:]))
+            line += f" (and {len(others)} more: {codes})"
+        super().__init__("\n".join([line, rest, *(f"\n{other}" for other in others)]).rstrip())
+
+    def __reduce__(self) -> tuple[type[FindingsError], tuple[tuple[Finding, ...]]]:
+        return type(self), (self.findings,)

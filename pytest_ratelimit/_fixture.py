@@ -37,6 +37,8 @@ def provider_for(item: pytest.Item) -> Iterator[FakeProvider]:
     from pytest_ratelimit._accepted import accepting
 
     provider, accepts = _read_markers(item)
+    if accepts.declared:
+        item.add_report_section("setup", "ratelimit", "\n".join(accepts.declared) + "\n")
     with accepting(accepts), provider:
         yield provider
 

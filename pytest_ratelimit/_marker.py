@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Keywords of the marker that speak to the judge and not to the provider.
-JUDGE = ("alpha", "ignore")
+JUDGE = ("alpha", "ignore", "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Settings:
     Args:
         limits: Positional limits, nearest marker first.
         provider: Keyword arguments of FakeProvider.
-        judge: Keyword arguments of the judge: alpha and ignore.
+        judge: Keyword arguments of the judge: alpha, ignore and policy.
     """
 
     limits: tuple[Any, ...] = ()

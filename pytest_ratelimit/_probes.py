@@ -47,6 +47,7 @@ def policy_probe(
         ValueError: An argument is out of its range.
         Exception: What `work` raised, if none of its requests reached the provider.
     """
+    __tracebackhide__ = True
     if hint is not None and not (hint > 0 and math.isfinite(hint)):
         raise ValueError(f"hint must be a finite number of seconds above 0, got {hint!r}")
     headers = {} if hint is None else {"retry-after": f"{hint:g}"}
@@ -84,6 +85,7 @@ def herd_probe(
         ValueError: An argument is out of its range.
         Exception: As for `policy_probe`.
     """
+    __tracebackhide__ = True
     starts = [0.0] * _at_least_two(callers)
     provider = _bucket(callers, charge_rejected=charge_rejected, seed=seed, stop_after=stop_after)
     return drive(work, provider, starts, sdk)
@@ -117,6 +119,7 @@ def reset_probe(
         ValueError: An argument is out of its range.
         Exception: As for `policy_probe`.
     """
+    __tracebackhide__ = True
     # All of them have started well before the reset, however many there are.
     step_s = min(1.0, _RESET_S / 2 / _at_least_two(callers))
     starts = [number * step_s for number in range(callers)]
@@ -165,6 +168,7 @@ def outage_probe(
         ValueError: An argument is out of its range.
         Exception: As for `policy_probe`.
     """
+    __tracebackhide__ = True
     step_s = _PERIOD_S / _at_least_two(callers)
     until_s = _OUTAGE_FROM_S + _OUTAGE_S + _AFTER_S
     starts = [number * step_s for number in range(round(until_s / step_s))]
@@ -190,6 +194,7 @@ def outage_probe(
 
 def _at_least_two(callers: int) -> int:
     """Return the number of callers, or raise the one error that names what is allowed."""
+    __tracebackhide__ = True
     if isinstance(callers, bool) or not isinstance(callers, int) or callers < 2:
         raise ValueError(f"callers must be a whole number, at least 2, got {callers!r}")
     return callers

@@ -97,8 +97,13 @@ RUNS = {
         as_={"pipeline/patient.py": "pipeline.py"},
     ),
     "accepting less": Run(
-        ("accepting/test_levels.py", "accepting/test_policies.py", "pipeline/lockstep.py"),
-        passed=3,
+        (
+            "accepting/test_levels.py",
+            "accepting/test_policies.py",
+            "accepting/test_intentions.py",
+            "pipeline/lockstep.py",
+        ),
+        passed=4,
         as_={"pipeline/lockstep.py": "pipeline.py"},
     ),
     "callers": Run(("callers",), passed=2),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import pickle
 import subprocess
 import sys
 import textwrap
+import typing
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,30 @@ def test_every_argument_is_described(name):
 def test_every_error_is_described(name):
     """What raises says so."""
     assert "Raises:" in (inspect.getdoc(OBJECTS[name]) or "")
+
+
+ERRORS = {
+    name: value
+    for name, value in OBJECTS.items()
+    if inspect.isclass(value) and issubclass(value, BaseException) and "virtual_time" not in name
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_shows_the_name_that_users_import(name):
+    """Tracebacks and summaries print the public package, and a pickled error finds its class."""
+    value = ERRORS[name]
+    assert f"{value.__module__}.{value.__qualname__}" == name
+    assert pickle.loads(pickle.dumps(value)) is value
+
+
+CLASSES = [name for name, value in OBJECTS.items() if inspect.isclass(value)]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_annotations_can_be_resolved(name):
+    """Tools that build values from annotations find every type."""
+    assert isinstance(typing.get_type_hints(OBJECTS[name]), dict)
 
 
 def imported_by(statement):

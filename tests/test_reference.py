@@ -52,7 +52,7 @@ OUTSIDE = {
     "schedule": "lifo",
     "stop_after": 0.0,
 }
-UNBOUNDED = {"allow_hosts", "strict_clock", "alpha", "ignore"}
+UNBOUNDED = {"allow_hosts", "strict_clock", "alpha", "ignore", "policy"}
 
 
 def page(path: str) -> str:
@@ -115,7 +115,7 @@ def test_configuration_lists_every_keyword_with_its_default():
         for parameter in signature
         if parameter.kind is parameter.KEYWORD_ONLY
     ]
-    assert listed == [*keywords, ("alpha", "None"), ("ignore", "{}")]
+    assert listed == [*keywords, ("alpha", "None"), ("ignore", "{}"), ("policy", "None")]
 
 
 @pytest.mark.parametrize("keyword", OUTSIDE)

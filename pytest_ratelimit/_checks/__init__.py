@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import TYPE_CHECKING
 
+from fake_provider._trace import Trace
 from pytest_ratelimit._checks._amplification import judge_storm, judge_work
 from pytest_ratelimit._checks._backoff import judge_delays, judge_growth
 from pytest_ratelimit._checks._bounds import judge_bounds
 from pytest_ratelimit._checks._budgets import judge_cold_start, judge_overrun, judge_oversize
 from pytest_ratelimit._checks._digest import Digest
-from pytest_ratelimit._checks._evidence import judge_evidence, judge_quiet, judge_silence
+from pytest_ratelimit._checks._evidence import (
+    judge_evidence,
+    judge_quiet,
+    judge_silence,
+    too_few_refused,
+)
 from pytest_ratelimit._checks._goodput import judge_goodput, judge_throttle
 from pytest_ratelimit._checks._hints import judge_hints, judge_windows, measure_hints
 from pytest_ratelimit._checks._jitter import judge_jitter, measure_jitter
@@ -29,10 +36,17 @@ from pytest_ratelimit._checks._waves import measure_waves
 from pytest_ratelimit._findings import SEVERITIES
 
 if TYPE_CHECKING:
-    from fake_provider._trace import Trace
     from pytest_ratelimit._findings import Finding
 
-__all__ = ["CHECKED", "Judgement", "Policy", "check", "inconclusive", "judge"]
+__all__ = [
+    "CHECKED",
+    "Judgement",
+    "Policy",
+    "check",
+    "inconclusive",
+    "judge",
+    "too_few_refused",
+]
 
 CHECKED = (
     "RL101",
@@ -77,7 +91,12 @@ def judge(trace: Trace, policy: Policy = _DEFAULT) -> dict[str, Judgement]:
     Returns:
         A judgement for each code in `CHECKED`, in that order. Where nothing reached the
         provider only RL903 is judged.
+
+    Raises:
+        TypeError: `trace` is no trace, or `policy` no policy.
     """
+    __tracebackhide__ = True
+    _expect(trace, policy)
     digest = Digest(trace, policy)
     if not trace.attempts:
         nothing = Judgement.unjudged("nothing reached the provider")
@@ -132,6 +151,22 @@ def check(trace: Trace, policy: Policy = _DEFAULT) -> list[Finding]:
 
     Returns:
         The findings: errors, then warnings, then notes, each by code.
+
+    Raises:
+        TypeError: `trace` is no trace, or `policy` no policy.
     """
+    __tracebackhide__ = True
     found = [f for judgement in judge(trace, policy).values() for f in judgement.findings]
     return sorted(found, key=lambda f: (SEVERITIES.index(f.severity), f.code))
+
+
+def _expect(trace: object, policy: object) -> None:
+    """Raise the one error that names the argument, what was given, and what was meant."""
+    __tracebackhide__ = True
+    if not isinstance(trace, Trace):
+        given = reprlib.repr(trace)
+        if isinstance(getattr(trace, "trace", None), Trace):
+            given = f"a {type(trace).__name__}: pass its .trace"
+        raise TypeError(f"trace must be a Trace, got {given}")
+    if not isinstance(policy, Policy):
+        raise TypeError(f"policy must be a Policy, such as Policy(alpha=1e-3), got {policy!r}")

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import amount, instant, many
+from pytest_ratelimit._checks._text import amount, instant, many, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _storm_finding(digest: Digest, calls: list[Call]) -> Finding | None:
         code="RL113",
         severity="error" if per_call > bound else "warning",
         summary=f"{per_call:.2f} attempts per call: {many(len(retries), 'retry')} for "
-        f"{many(len(calls), 'call')}, and {again:,} of them were refused again",
+        f"{many(len(calls), 'call')}, and {again:,} of them {were(again)} refused again",
         evidence=(
             (
                 f"Above {bound:g} attempts per call it is an error; above {_RETRY_RATIO:g} "
@@ -143,11 +143,11 @@ def judge_work(digest: Digest) -> Judgement:
         Finding(
             code="RL114",
             severity="error" if error else "warning",
-            summary=f"{amount(demanded)} tokens demanded for {amount(asked)} asked for: "
+            summary=f"{many(demanded, 'token')} demanded for {amount(asked)} asked for: "
             f"{ratio:.1f} x",
             evidence=(
                 (
-                    f"{amount(retried)} tokens more by retries, {amount(again)} by "
+                    f"{many(retried, 'token')} more by retries, {amount(again)} by "
                     f"{many(len(requeues), 're-queue')} of {many(len(requeued), 'unit')}; "
                     f"{per_served}."
                 ),

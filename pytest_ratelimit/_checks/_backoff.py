@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._schedule import full_jitter
-from pytest_ratelimit._checks._text import many, odds, seconds
+from pytest_ratelimit._checks._text import many, odds, seconds, were
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import log_binomial_tail, median
 
@@ -156,7 +156,7 @@ def _flat_finding(digest: Digest, flat: _Flat, drain_s: float) -> Finding:
                 f"Growing by {factor:g} a retry would give {factor ** (flat.retries - 1):g} x; the "
                 f"median delay is {seconds(delay)}{chance}."
             ),
-            f"{again:,} of the {many(len(flat.members), 'retry')} were refused again.",
+            f"{again:,} of the {many(len(flat.members), 'retry')} {were(again)} refused again.",
         ),
         cause="the delay does not depend on how often the call was refused.",
         remedy=full_jitter(max(drain_s, math.ceil(delay))),
@@ -201,8 +201,8 @@ def judge_delays(digest: Digest, drain_s: float) -> Judgement:
             f"{seconds(immediate_s)} of the refusal",
             evidence=(
                 (
-                    f"{again:,} of them were refused again; {many(len(calls), 'call')} did so, "
-                    f"up to {max(calls.values()):,} times."
+                    f"{again:,} of them {were(again)} refused again; "
+                    f"{many(len(calls), 'call')} did so, up to {many(max(calls.values()), 'time')}."
                 ),
                 f"Delays spread over {seconds(_HOTTEST_S)} would do that with {odds(log_p)}.",
             ),

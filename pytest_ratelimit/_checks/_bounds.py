@@ -109,7 +109,9 @@ def _longest_total(digest: Digest, calls: list[Call]) -> Finding | None:
         severity="error",
         summary=f"{many(len(over), 'call')} kept trying for more than {seconds(bound)}, up to "
         f"{seconds(spans[worst.number])}",
-        evidence=(f"Call {worst.number} of {worst.caller} made {len(worst.attempts):,} attempts.",),
+        evidence=(
+            f"Call {worst.number} of {worst.caller} made {many(len(worst.attempts), 'attempt')}.",
+        ),
         cause="nothing bounds the time that a call may take in all.",
         remedy=f"stop=stop_after_delay({bound:g})",
         attempts=tuple(call.attempts[-1].index for call in over),

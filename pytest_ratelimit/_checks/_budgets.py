@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ratelimit._checks._demand import bucket_excess, in_flight_peak, window_peak
 from pytest_ratelimit._checks._digest import cost, modelled
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import amount, instant, many, names, seconds
+from pytest_ratelimit._checks._text import amount, instant, many, names, seconds, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _stated_finding(digest: Digest, budget: float) -> Finding | None:
     return Finding(
         code="RL201",
         severity="error",
-        summary=f"{amount(peak.amount)} tokens demanded in {seconds(per)}, "
+        summary=f"{many(round(peak.amount), 'token')} demanded in {seconds(per)}, "
         f"{amount(peak.amount - budget)} more than the stated budget of {amount(budget)}",
         evidence=(
             (
@@ -183,8 +183,8 @@ def _in_flight_finding(digest: Digest, budget: float) -> Finding | None:
     return Finding(
         code="RL201",
         severity="error",
-        summary=f"{amount(peak.amount)} tokens in flight, {amount(peak.amount - budget)} more "
-        f"than the stated budget of {amount(budget)}",
+        summary=f"{many(round(peak.amount), 'token')} in flight, "
+        f"{amount(peak.amount - budget)} more than the stated budget of {amount(budget)}",
         evidence=(f"At {instant(at)}, with {many(len(flying), 'attempt')} being served.",),
         cause="attempts are sent without waiting for others to end.",
         remedy=f"hold a semaphore of tokens, {amount(budget)} in all, while a request is served.",
@@ -209,8 +209,9 @@ def judge_cold_start(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
         return Judgement.of()
     again = bool(unguided & {a.index for a in digest.trace.refused})
     limit, attempts = worst.limit, worst.attempts
-    what = f" of {amount(worst.demand)} tokens" if limit.unit == "tokens" else ""
+    what = f" of {many(round(worst.demand), 'token')}" if limit.unit == "tokens" else ""
     each = worst.demand / len(attempts)
+    refused = sum(attempt.refused for attempt in attempts)
     fits = max(1, int(worst.allowed // each)) if each else len(attempts)
     return Judgement.of(
         Finding(
@@ -222,7 +223,7 @@ def judge_cold_start(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
                 (
                     f"They arrived within {seconds(_WAVE_S)} from "
                     f"{instant(attempts[0].arrived_at)} on; "
-                    f"{sum(a.refused for a in attempts):,} of them were refused."
+                    f"{refused:,} of them {were(refused)} refused."
                 ),
             ),
             cause="all callers start at once, each as if it were alone.",

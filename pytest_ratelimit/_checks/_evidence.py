@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from pytest_ratelimit._checks._demand import window_peak
 from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import many, names
+from pytest_ratelimit._checks._text import many, names, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fake_provider._trace import Trace
     from pytest_ratelimit._checks._digest import Digest
 
 # What a policy for refusals consists of; if none of it could be judged, the run says nothing.
@@ -24,12 +25,13 @@ def judge_quiet(digest: Digest) -> Judgement:
     trace = digest.trace
     if trace.refused:
         return Judgement.of()
+    made, callers = len(trace.attempts), len(trace.callers)
     return Judgement.of(
         Finding(
             code="RL902",
             severity="note",
-            summary=f"nothing was refused: {many(len(trace.attempts), 'attempt')} of "
-            f"{many(len(trace.callers), 'caller')} were let through, so no retry was tested",
+            summary=f"nothing was refused: {many(made, 'attempt')} of {many(callers, 'caller')} "
+            f"{were(made)} let through, so no retry was tested",
             cause="demand stayed within every limit."
             if len(trace.limits)
             else "no limit was set, and no refusal was scripted.",
@@ -50,6 +52,25 @@ def _tighter(digest: Digest) -> str:
         return f"to see refusals, set {limit.name}={half:_}: half of what this run asked for."
     tokens = sum(attempt.tokens for attempt in attempts)
     return f"to see refusals, set tokens_per_minute={max(1, tokens // 2):_}."
+
+
+def too_few_refused(trace: Trace, refused: int, needed: int) -> Finding:
+    """Return the finding RL902 that fewer callers were refused than the test asks for.
+
+    Args:
+        trace: The trace.
+        refused: Callers that were refused.
+        needed: Callers that should have been.
+    """
+    attempts, callers = len(trace.attempts), len(trace.callers)
+    return Finding(
+        code="RL902",
+        severity="error",
+        summary=f"{refused:,} of the {many(needed, 'caller')} needed {were(refused)} refused",
+        evidence=(f"{many(callers, 'caller')} made {many(attempts, 'attempt')}.",),
+        cause="the limit was not met by enough callers to show how a fleet behaves.",
+        remedy="lower the limit, or start more callers together.",
+    )
 
 
 def judge_silence(digest: Digest) -> Judgement:

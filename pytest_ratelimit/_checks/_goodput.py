@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ratelimit._checks._digest import cost, paced_gap
 from pytest_ratelimit._checks._ideal import covered_s, end_of, measure_ideal
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import amount, many, seconds
+from pytest_ratelimit._checks._text import amount, many, seconds, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def _late_finding(digest: Digest, finish: _Finish, ideal: Ideal | None) -> Findi
         summary=f"the job took {seconds(finish.taken_s)}{against}",
         evidence=(
             *([] if ideal is None else [_ideal_line(ideal)]),
-            f"{finish.rule} {refused:,} of {many(len(trace.attempts), 'attempt')} were refused.",
+            f"{finish.rule} {refused:,} of {many(len(trace.attempts), 'attempt')} "
+            f"{were(refused)} refused.",
         ),
         cause=_late_cause(trace),
         remedy=_late_remedy(trace, ideal),
@@ -111,7 +112,7 @@ def _ideal_line(ideal: Ideal) -> str:
         return f"{chain}; no limit was enforced."
     return (
         f"{chain}; {ideal.limit.name} needs {seconds(ideal.limit_s)} for the "
-        f"{amount(ideal.tokens)} tokens served."
+        f"{many(ideal.tokens, 'token')} served."
     )
 
 
@@ -130,7 +131,8 @@ def _late_remedy(trace: Trace, ideal: Ideal | None) -> str:
     if ideal is None or limit is None:
         return "start the calls earlier, side by side, or wait less between them."
     if limit.kind == "concurrent":
-        return f"keep {limit.amount:,} requests in flight: the job then takes about {_about(ideal)}"
+        requests = many(limit.amount, "request")
+        return f"keep {requests} in flight: the job then takes about {_about(ideal)}"
     if not trace.refused:
         return f"let the callers use more of {limit.name}: {_rate(limit)} are allowed."
     return (
@@ -163,15 +165,16 @@ def _waste_finding(digest: Digest, ideal: Ideal) -> Finding | None:
     least = max((limit.capacity for limit in sized), default=0)
     if tokens <= max(least, digest.policy.waste_factor * ideal.tokens):
         return None
+    charged = round(tokens)
     return Finding(
         code="RL302",
         severity="error",
-        summary=f"{amount(tokens)} tokens were charged for nothing, {tokens / ideal.tokens:.1f} x "
-        f"the {amount(ideal.tokens)} served",
+        summary=f"{many(charged, 'token')} {were(charged)} charged for nothing, "
+        f"{tokens / ideal.tokens:.1f} x the {amount(ideal.tokens)} served",
         evidence=(
             (
-                f"{many(len(wasted), 'attempt')} were charged without an answer; above "
-                f"{digest.policy.waste_factor:g} x what is served it is a collapse."
+                f"{many(len(wasted), 'attempt')} {were(len(wasted))} charged without an answer; "
+                f"above {digest.policy.waste_factor:g} x what is served it is a collapse."
             ),
         ),
         cause="attempts are charged that cannot succeed: they are refused, or given up on.",
@@ -209,7 +212,8 @@ def judge_throttle(digest: Digest) -> Judgement:
             summary=f"{100 * used:.2g} % of {limit.name} was used, nothing was refused, and the "
             f"job took {seconds(trace.makespan)}, {trace.makespan / ideal.seconds:.1f} x the ideal",
             evidence=(
-                f"Sends are paced, one every {seconds(gap)}, over {len(trace.callers):,} callers.",
+                f"Sends are paced, one every {seconds(gap)}, over "
+                f"{many(len(trace.callers), 'caller')}.",
                 _ideal_line(ideal),
             ),
             cause="the limiter on the client's side is set far below the provider's limit.",

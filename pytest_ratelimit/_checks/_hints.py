@@ -10,7 +10,7 @@ from pytest_ratelimit._checks._demand import Charges
 from pytest_ratelimit._checks._digest import Retry, binding_hint
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._schedule import layer_of, uniform
-from pytest_ratelimit._checks._text import instant, many, names, seconds
+from pytest_ratelimit._checks._text import instant, many, names, seconds, were
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import median
 
@@ -62,8 +62,8 @@ def judge_hints(evidence: HintEvidence, drain_s: float) -> Judgement:
     if not evidence.hinted:
         if evidence.refused:
             return Judgement.unjudged(
-                f"{many(evidence.refused, 'attempt')} were refused with a hint and none was "
-                "retried: giving up is legal, and it takes a retry to judge"
+                f"{many(evidence.refused, 'attempt')} {were(evidence.refused)} refused with a hint "
+                "and none was retried: giving up is legal, and it takes a retry to judge"
             )
         return Judgement.unjudged(
             "no retry followed a refusal with a hint: it takes one refusal that says how long "
@@ -101,10 +101,10 @@ def _early_finding(evidence: HintEvidence, drain_s: float) -> Finding:
             f"{seconds(hint)}, came back after {seconds(worst.delay)}, at "
             f"{instant(worst.attempt.arrived_at)}."
         ),
-        f"{again:,} of the {len(early):,} were refused again.",
+        f"{again:,} of the {len(early):,} {were(again)} refused again.",
     ]
     if requeued:
-        lines.append(f"{requeued:,} of them were re-queues: new calls for refused work.")
+        lines.append(f"{many(requeued, 're-queue')} among them: new calls for refused work.")
     cause, remedy = _explain(evidence, drain_s)
     return Finding(
         code="RL103",
@@ -234,6 +234,7 @@ def _inside_finding(inside: list[_Inside]) -> Finding:
     """Return the finding about calls that gave up too soon to have a chance."""
     worst = max(inside, key=lambda found: found.wait_s - found.span_s)
     attempts = [a for found in inside for a in found.call.attempts]
+    made = many(len(worst.call.attempts), "attempt")
     needed = max(found.wait_s for found in inside)
     per_call = median(len(found.call.attempts) for found in inside)
     who = "the hint asked for" if worst.hinted else "its cost needed"
@@ -245,9 +246,8 @@ def _inside_finding(inside: list[_Inside]) -> Finding:
         "could have fitted",
         evidence=(
             (
-                f"Worst: {worst.call.caller}, call {worst.call.number}, made "
-                f"{len(worst.call.attempts):,} attempts in {seconds(worst.span_s)}, and {who} "
-                f"{seconds(worst.wait_s)}.{untold}"
+                f"Worst: {worst.call.caller}, call {worst.call.number}, made {made} in "
+                f"{seconds(worst.span_s)}, and {who} {seconds(worst.wait_s)}.{untold}"
             ),
             f"{many(len(attempts), 'attempt')} were made for nothing.",
         ),

@@ -111,7 +111,7 @@ def _exact_finding(stacks: Sequence[Stack]) -> Finding:
         cause=f"the code around the SDK retries, and so does the SDK (max_retries="
         f"{worst.inner - 1}): the attempts multiply.",
         remedy="set max_retries=0 on the client, and keep the one loop around it: "
-        f"{worst.outer:,} attempts instead of {len(worst.attempts):,}.",
+        f"{many(worst.outer, 'attempt')} instead of {len(worst.attempts):,}.",
         attempts=tuple(sorted(a.index for stack in stacks for a in stack.attempts)),
     )
 

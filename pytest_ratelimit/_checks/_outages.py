@@ -7,7 +7,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import instant, many, seconds
+from pytest_ratelimit._checks._text import instant, many, seconds, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def _finding(digest: Digest, after: _Aftermath) -> Finding:
         if after.recovered_at is None
         else f"it came back {seconds(after.recovered_at - outage.end)} after the end"
     )
+    allowed = max(1, int(0.2 * after.before * digest.policy.recovery_s))
     charging = any(attempt.refused and attempt.charged for attempt in after.attempts)
     return Finding(
         code="RL304",
@@ -164,13 +165,13 @@ def _finding(digest: Digest, after: _Aftermath) -> Finding:
             ),
             (
                 f"In that time {many(len(after.attempts), 'attempt')} came, {retries:,} of them "
-                f"retries, and {refused:,} were refused."
+                f"retries, and {refused:,} {were(refused)} refused."
             ),
         ),
         cause="retries left over from the outage keep the limit full"
         + (", since refused attempts are charged as well." if charging else "."),
         remedy="share a retry budget of 20 % between the callers: "
-        f"{max(1, int(0.2 * after.before * digest.policy.recovery_s)):,} retries per "
+        f"{many(allowed, 'retry')} per "
         f"{seconds(digest.policy.recovery_s)} at this load, and give up beyond it.",
         attempts=tuple(attempt.index for attempt in after.attempts),
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import many, names
+from pytest_ratelimit._checks._text import many, names, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def judge_losses(digest: Digest) -> Judgement:
             evidence=(
                 f"The last answer was {kinds}.",
                 (
-                    f"They made up to {most:,} attempts each; "
-                    f"{unretried:,} of them were not retried."
+                    f"They made up to {many(most, 'attempt')} each; "
+                    f"{unretried:,} of them {were(unretried)} not retried."
                 ),
             ),
             cause="the calls gave up before an attempt was served."

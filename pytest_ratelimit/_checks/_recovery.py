@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import many, names, seconds
+from pytest_ratelimit._checks._text import many, names, seconds, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def judge_recovery(digest: Digest) -> Judgement:
         Finding(
             code="RL122",
             severity="error",
-            summary=f"{len(inert):,} of {many(len(curable), 'call')} refused at first were never "
-            "retried, although retries are declared",
+            summary=f"{len(inert):,} of {many(len(curable), 'call')} refused at first "
+            f"{were(len(inert))} never retried, although retries are declared",
             evidence=tuple(lines),
             cause="the retry policy is not where the error is raised: it wraps a generator, or a "
             "function that only returns an awaitable, or looks for another exception.",

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import amount, instant, many, names, seconds
+from pytest_ratelimit._checks._text import instant, many, names, seconds
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _output_finding(replays: list[_Again], broken: int) -> Finding:
             f"{instant(before.ended_at or 0.0)}, and began again at "
             f"{instant(worst.attempt.arrived_at)}."
         ),
-        f"{amount(sum(again.attempt.tokens for again in replays))} tokens were demanded again.",
+        f"{many(sum(again.attempt.tokens for again in replays), 'token')} were demanded again.",
     ]
     if not error:
         lines.append("The client closed them itself: if it had read all it wanted, accept this.")
@@ -170,7 +170,7 @@ def _running_finding(digest: Digest, paid: list[_Again]) -> Finding:
         code="RL124",
         severity="error" if repeated or unanswered or overlap else "warning",
         summary=f"{many(len(paid), 'retry')} of {many(len(times), 'call')} sent while the attempt "
-        f"before was being served: {amount(tokens)} tokens paid for nothing",
+        f"before was being served: {many(round(tokens), 'token')} paid for nothing",
         evidence=(
             (
                 f"Worst: {before.caller}, call {number}, {how}, "

@@ -9,7 +9,7 @@ from pytest_ratelimit._checks._demand import in_flight_peak
 from pytest_ratelimit._checks._digest import binding_hint
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._schedule import uniform
-from pytest_ratelimit._checks._text import instant, many, names, seconds
+from pytest_ratelimit._checks._text import instant, many, names, seconds, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def _stated_finding(digest: Digest, most: float) -> Finding | None:
     return Finding(
         code="RL204",
         severity="error",
-        summary=f"{many(int(peak.amount), 'request')} in flight, and {most:,.0f} are allowed by "
-        "what is stated",
+        summary=f"{many(int(peak.amount), 'request')} in flight, and what is stated "
+        f"allows {most:,.0f}",
         evidence=(
             (
                 f"At {instant(at)}, of {many(len({a.caller for a in flying}), 'caller')}: "
@@ -82,8 +82,8 @@ def _refused_finding(digest: Digest, limit: Limit) -> Finding | None:
         f"{limit.name} admits {limit.amount:,}",
         evidence=(
             (
-                f"At {instant(worst[0].arrived_at)}, when {len(worst):,} were refused; "
-                f"{len(refused):,} in the whole run, {retries:,} of them retries."
+                f"At {instant(worst[0].arrived_at)}, when {len(worst):,} {were(len(worst))} "
+                f"refused; {len(refused):,} in the whole run, {retries:,} of them retries."
             ),
         ),
         cause="callers do not know how many requests the others have in flight.",

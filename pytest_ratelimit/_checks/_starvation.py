@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import amount, many, names, odds, seconds
+from pytest_ratelimit._checks._text import amount, many, names, odds, seconds, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -106,12 +106,12 @@ def _finding(digest: Digest, starved: list[_Starved]) -> Finding:
     callers = list(dict.fromkeys(found.call.caller for found in starved))
     if mine > _LARGE * usual:
         cause = (
-            f"its cost of {amount(mine)} tokens seldom fits while calls of {amount(usual)} take "
+            f"its cost of {many(mine, 'token')} seldom fits while calls of {amount(usual)} take "
             "what is free."
         )
         remedy = (
             f"let calls queue in one line in front of the limit, first come first served, or "
-            f"split what costs more than {amount(usual)} tokens."
+            f"split what costs more than {many(usual, 'token')}."
         )
     else:
         cause = "who has waited longest tries least often: newcomers take what is free."
@@ -120,11 +120,11 @@ def _finding(digest: Digest, starved: list[_Starved]) -> Finding:
         code="RL303",
         severity="warning",
         summary=f"{many(len(starved), 'call')} waited for up to {seconds(worst.waited_s)} while "
-        f"{many(worst.passed, 'attempt')} of other callers were admitted",
+        f"{many(worst.passed, 'attempt')} of other callers {were(worst.passed)} admitted",
         evidence=(
             (
                 f"Worst: {call.caller}, call {call.number}, refused "
-                f"{sum(a.refused for a in call.attempts):,} times, "
+                f"{many(sum(a.refused for a in call.attempts), 'time')}, "
                 f"{'served in the end' if call.succeeded else 'never served'}."
             ),
             (

@@ -10,7 +10,7 @@ from pytest_ratelimit._checks._demand import drain_s
 from pytest_ratelimit._checks._digest import cost, modelled
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._schedule import Explanation, explain
-from pytest_ratelimit._checks._text import amount, instant, many, near, odds, seconds
+from pytest_ratelimit._checks._text import amount, instant, many, near, odds, seconds, were
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import likely_peak, median
 
@@ -123,7 +123,7 @@ def _wave_summary(wave: Wave) -> str:
     elif refused == len(retries):
         outcome = f"all {refused:,} were refused again"
     else:
-        outcome = f"{refused:,} of the {many(len(retries), 'retry')} were refused again"
+        outcome = f"{refused:,} of the {many(len(retries), 'retry')} {were(refused)} refused again"
     return (
         f"{wave.callers:,} of {wave.candidates:,} waiting callers sent {which} "
         f"{near(max(arrivals) - min(arrivals))}, and {outcome}"

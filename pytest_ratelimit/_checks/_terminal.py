@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._schedule import layer_of
-from pytest_ratelimit._checks._text import amount, many, names
+from pytest_ratelimit._checks._text import many, names
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def judge_terminal(digest: Digest) -> Judgement:
             "that no wait can cure",
             evidence=(
                 f"The error was {kinds}.",
-                f"They demanded {amount(tokens)} tokens for nothing.",
+                f"They demanded {many(tokens, 'token')} for nothing.",
             ),
             cause=f"{who} retries by status alone, and does not look at what the error says.",
             remedy="retry only what waiting can cure: look at the error's code before the status.",

@@ -45,6 +45,11 @@ def many(number: int, noun: str) -> str:
     return f"{number:,} {word}"
 
 
+def were(number: int) -> str:
+    """Return the verb for so many."""
+    return "was" if number == 1 else "were"
+
+
 def amount(value: float) -> str:
     """Return a number of tokens or requests, rounded to whole ones: `"1,730,000"`."""
     return f"{value:,.0f}"

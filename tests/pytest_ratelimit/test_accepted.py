@@ -9,6 +9,7 @@ import re
 import pytest
 
 from pytest_ratelimit._accepted import Accepted, accepted, accepting
+from pytest_ratelimit._checks import Policy
 from pytest_ratelimit._findings import CODES
 
 
@@ -97,3 +98,34 @@ def test_a_level_out_of_range_is_named(alpha):
     """A level is a number above 0 and below 1, and is wrong where it is stated."""
     with pytest.raises((TypeError, ValueError), match="alpha must be a"):
         Accepted(alpha=alpha)
+
+
+def test_the_level_of_the_test_is_that_of_its_policy_unless_it_states_one():
+    """`alpha=` is the nearer of the two."""
+    assert Accepted().thresholds == Policy()
+    assert Accepted(policy=Policy(alpha=0.1)).thresholds.alpha == 0.1
+    assert Accepted(alpha=0.2, policy=Policy(alpha=0.1, max_attempts=4)).thresholds == Policy(
+        alpha=0.2, max_attempts=4
+    )
+
+
+@pytest.mark.parametrize("policy", [{"max_attempts": 4}, 4, Policy])
+def test_a_policy_is_a_policy(policy):
+    """Anything else is named, with an example."""
+    with pytest.raises(TypeError, match=r"policy must be a Policy, such as Policy\(.*\), got "):
+        Accepted(policy=policy)
+
+
+def test_what_is_declared_is_one_line_each():
+    """The report of a test's outcome has what the test stated, and nothing else."""
+    assert Accepted().declared == []
+    stated = Accepted(
+        alpha=0.1,
+        ignore={"RL101": "a load test", "RL201": "alone"},
+        policy=Policy(burst_declared=True, max_wait_s=60.0),
+    )
+    assert stated.declared == [
+        "Judged by alpha=0.1, max_wait_s=60.0, burst_declared=True",
+        "RL101 is accepted: a load test",
+        "RL201 is accepted: alone",
+    ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import re
 
 import pytest
 
-from fake_provider import Limits, Trace
+from fake_provider import FakeProvider, Limits, Trace
 from pytest_ratelimit import (
     FindingsError,
     assert_all_calls_succeed,
@@ -22,7 +23,7 @@ from pytest_ratelimit import (
     assert_within_budget,
 )
 from pytest_ratelimit._accepted import Accepted, accepting
-from pytest_ratelimit._checks import check
+from pytest_ratelimit._checks import Policy, check, judge
 from pytest_ratelimit._findings import Finding
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import cold_start, replay
@@ -212,6 +213,22 @@ def test_no_cannot_be_asked_for_what_never_fails(code):
         assert_no(GOOD, code)
 
 
+def test_no_growth_that_was_not_seen_is_cleared():
+    """Growth has no assertion of its own: a run in which nothing could grow is no verdict on it."""
+    with pytest.raises(FindingsError, match=r"^RL901 inconclusive: too little .* RL106 "):
+        assert_no(QUIET, "RL101", "RL106")
+    with ignoring("RL106"):
+        assert_no(QUIET, "RL101", "RL106")
+
+
+def test_no_unretried_refusal_is_asked_of_code_that_is_meant_to_retry():
+    """Naming RL122 declares the intention, without which giving up at once is legal."""
+    given_up_at_once = trace_of(refusal())
+    assert "RL122" not in {finding.code for finding in check(given_up_at_once)}
+    with pytest.raises(FindingsError, match=r"^RL122 never-retried"):
+        assert_no(given_up_at_once, "RL122")
+
+
 def test_no_needs_a_code_that_there_is():
     """Without a code there is nothing to ask; an unknown one is named with those known."""
     with pytest.raises(TypeError, match=r"needs at least one code, such as 'RL112'"):
@@ -298,6 +315,43 @@ def test_a_loop_without_a_bound_is_caught_although_it_never_gave_up():
     assert "RL111" in codes(assert_attempts_bounded, endless)
 
 
+@pytest.mark.parametrize(("assertion", "arguments"), [*EVERY, (assert_no, None), (check, {})])
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (FakeProvider(), r"a FakeProvider: pass its \.trace$"),
+        (None, "None$"),
+        (list(GOOD.attempts), r"\[Attempt\(.{,200}$"),
+    ],
+    ids=["provider", "nothing", "attempts"],
+)
+def test_what_is_no_trace_is_named(assertion, arguments, given, named):
+    """Whatever is given in place of the trace is one clear error that says what is meant."""
+    with pytest.raises(TypeError, match=f"^trace must be a Trace, got {named}"):
+        assertion(given, "RL101") if arguments is None else assertion(given, **arguments)
+
+
+@pytest.mark.parametrize("judging", [check, judge])
+def test_what_is_no_policy_is_named(judging):
+    """A mapping of thresholds is not a Policy, and the error says so."""
+    with pytest.raises(TypeError, match=r"^policy must be a Policy, .* got \{.alpha.: 0.001"):
+        judging(GOOD, {"alpha": 1e-3})
+
+
+@pytest.mark.parametrize(("assertion", "arguments"), [*EVERY, (assert_no, None)])
+def test_a_trace_is_judged_once(assertion, arguments, monkeypatch):
+    """An assertion runs the checks no more than once, whatever it asks for."""
+    judged = []
+    monkeypatch.setattr(
+        "pytest_ratelimit._verdict.judge", lambda *given: judged.append(1) or judge(*given)
+    )
+    for trace in (HERD, QUIET):
+        judged.clear()
+        with contextlib.suppress(FindingsError):
+            assertion(trace, "RL101") if arguments is None else assertion(trace, **arguments)
+        assert judged == [1]
+
+
 # ---------------------------------------------------------------------- the message
 
 
@@ -347,6 +401,13 @@ def test_the_error_can_be_pickled():
         assert_retries_spread(HERD)
     error = pickle.loads(pickle.dumps(caught.value))
     assert (str(error), error.findings) == (str(caught.value), caught.value.findings)
+
+
+def test_one_caller_is_one_caller():
+    """Whoever counts to one does not count callers."""
+    with pytest.raises(FindingsError, match="0 of the 1 caller needed were") as caught:
+        assert_exercised(WITHIN, min_callers=1)
+    assert caught.value.findings[0].evidence == ("1 caller made 4 attempts.",)
 
 
 # ---------------------------------------------------------------------- what the marker states
@@ -408,3 +469,17 @@ def test_the_level_is_the_marker_s():
     with accepting(Accepted(alpha=1e-300)):
         assert codes(assert_retries_spread, loose) == []
     assert codes(assert_retries_spread, loose) == ["RL101"]
+
+
+def test_the_policy_is_the_marker_s():
+    """What the test declares holds in its assertions, unless one states its own."""
+    with accepting(Accepted(policy=Policy(burst_declared=True))):
+        assert "RL202" not in codes(assert_within_budget, OVERRUN)
+    assert "RL202" in codes(assert_within_budget, OVERRUN)
+    with accepting(Accepted(policy=Policy(max_attempts=4))):
+        assert codes(assert_attempts_bounded, given_up(5)) == ["RL111"]
+        assert codes(assert_attempts_bounded, given_up(5), max_attempts=5) == []
+    with accepting(Accepted(policy=Policy(budget_tokens=999, budget_per_s=10.0))):
+        assert codes(assert_within_budget, WITHIN) == ["RL201"]
+        assert codes(assert_within_budget, WITHIN, tokens=1_000) == []
+        assert codes(assert_within_budget, WITHIN, tokens=1_000, per=60.0) == ["RL201"]

@@ -58,7 +58,7 @@ def test_giving_up_is_legal() -> None:
     judgement = respected(trace_of(refusal(hint=300.0, hint_form="seconds")))
     assert judgement.verdict == "n/a"
     assert judgement.missing == (
-        "1 attempt were refused with a hint and none was retried: giving up is legal, and it takes "
+        "1 attempt was refused with a hint and none was retried: giving up is legal, and it takes "
         "a retry to judge"
     )
 
@@ -69,7 +69,7 @@ def test_a_requeue_before_the_hint_is_early_too() -> None:
     early = trace_of(refused, attempt(call=1, unit="u", arrived_at=5.0))
     (finding,) = respected(early).findings
     assert finding.attempts == (1,)
-    assert "1 of them were re-queues: new calls for refused work." in finding.evidence
+    assert "1 re-queue among them: new calls for refused work." in finding.evidence
     assert respected(trace_of(refused, attempt(call=1, unit="u", arrived_at=20.0))).verdict == "ok"
 
 

@@ -8,7 +8,7 @@ import anthropic
 import pytest
 
 from fake_provider import FakeProvider, Limits
-from pytest_ratelimit import assert_well_behaved
+from pytest_ratelimit import Policy, assert_well_behaved
 from pytest_ratelimit._accepted import accepted
 from pytest_ratelimit._marker import JUDGE, Settings, merge
 
@@ -39,10 +39,19 @@ def test_positional_limits_are_those_of_the_nearest_marker_that_has_some():
 
 
 def test_keywords_of_the_judge_are_kept_from_the_provider():
-    """`alpha` and `ignore` are the judge's, everything else the provider's."""
-    settings = merge([((), {"alpha": 0.1, "seed": 1}), ((), {"ignore": {"RL101": "why"}})])
-    assert settings.judge == {"alpha": 0.1, "ignore": {"RL101": "why"}}
+    """`alpha`, `ignore` and `policy` are the judge's, everything else the provider's."""
+    policy = Policy(burst_declared=True)
+    nearer, farther = {"alpha": 0.1, "seed": 1}, {"ignore": {"RL101": "why"}, "policy": policy}
+    settings = merge([((), nearer), ((), farther)])
+    assert settings.judge == {"alpha": 0.1, "ignore": {"RL101": "why"}, "policy": policy}
     assert settings.provider == {"seed": 1}
+
+
+def test_a_nearer_mapping_replaces_the_whole_of_a_farther_one():
+    """`ignore` is one keyword, so its codes do not add up: what holds can be read in one place."""
+    settings = merge([((), {"ignore": {"RL101": "why"}}), ((), {"ignore": {"RL201": "why"}})])
+    assert settings.judge == {"ignore": {"RL101": "why"}}
+    assert merge([((), {"ignore": {}}), ((), {"ignore": {"RL201": "why"}})]).judge == {"ignore": {}}
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,72 @@ def test_the_marker_is_listed(run):
     result.stdout.fnmatch_lines(["@pytest.mark.ratelimit(*limits, tokens_per_minute=None,*"])
 
 
+def test_what_is_no_trace_fails_at_the_line_of_the_test(run):
+    """The report of a forgotten `.trace`, or function, has no frame but the test's own."""
+    result = run(
+        """
+from pytest_ratelimit import assert_well_behaved, policy_probe
+
+def test_a_trace(fake_provider):
+    assert_well_behaved(fake_provider)
+
+def test_a_function():
+    policy_probe(None)
+"""
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            ">*assert_well_behaved(fake_provider)",
+            "E*TypeError: trace must be a Trace, got a FakeProvider: pass its .trace",
+            ">*policy_probe(None)",
+            "E*TypeError: work must be a function of one SDK client or of nothing, got None",
+        ]
+    )
+    assert result.stdout.str().count("\n>") == 2
+
+
+def test_the_summary_of_a_failure_begins_with_the_code(run, monkeypatch):
+    """pytest's short summary cuts lines off: the code and the name come first."""
+    monkeypatch.setenv("COLUMNS", "160")
+    result = run(
+        """
+from pytest_ratelimit import assert_well_behaved
+
+def test_it(fake_provider):
+    assert_well_behaved(fake_provider.trace)
+""",
+        "-rf",
+    )
+    result.stdout.fnmatch_lines(["FAILED *::test_it - pytest_ratelimit.FindingsError: RL903 no-*"])
+
+
+def test_what_a_test_declares_is_in_the_report_of_its_failure(run):
+    """A policy and an accepted code, with its reason, stand beside the failure."""
+    result = run(
+        """
+from pytest_ratelimit import Policy
+
+@pytest.mark.ratelimit(ignore={"RL101": "a load test"}, policy=Policy(burst_declared=True))
+def test_it(fake_provider):
+    assert False
+
+@pytest.mark.ratelimit(policy={"burst_declared": True})
+def test_slip(fake_provider):
+    pass
+"""
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*@pytest.mark.ratelimit: policy must be a Policy, such as *, got {'burst_declared'*",
+            "*Captured ratelimit setup*",
+            "Judged by burst_declared=True",
+            "RL101 is accepted: a load test",
+        ]
+    )
+
+
 def test_environment_and_random_are_put_back(run):
     """After the test the SDKs' variables and `random` are as they were."""
     result = run(

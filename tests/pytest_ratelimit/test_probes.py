@@ -215,3 +215,38 @@ def test_arguments_out_of_their_range(
     """A wrong argument is named with its value and what is allowed."""
     with pytest.raises(error, match=re.escape(message)):
         policy_probe(**{"work": default_sdk, **arguments})
+
+
+async def coroutine() -> None:
+    """What a call of an async function gives."""
+
+
+@pytest.mark.parametrize("probe", [policy_probe, herd_probe, reset_probe, outage_probe])
+@pytest.mark.parametrize("work", [None, "ask", 5, {}, coroutine, type])
+def test_what_is_no_function_is_named(probe: Any, work: Any) -> None:
+    """Whatever is given in place of the function is one clear error that says what is meant."""
+    given = coroutine() if work is coroutine else work
+    message = "^work must be a function of one SDK client or of nothing, got "
+    with pytest.raises(TypeError, match=message + re.escape(repr(given))):
+        probe(given)
+
+
+async def endless_async(client: anthropic.AsyncAnthropic) -> None:
+    while True:
+        try:
+            await client.with_options(max_retries=0).messages.create(**QUESTION)
+        except Refused:
+            await asyncio.sleep(random.uniform(0, 60.0))
+
+
+@pytest.mark.parametrize("work", [fixed, fixed_async, endless_async])
+def test_a_probe_inside_a_running_loop(work: Any) -> None:
+    """An async test may call a probe as it stands: the trace is that of a sync test."""
+
+    async def test() -> Trace:
+        return policy_probe(work, stop_after=600.0)
+
+    inside, outside = asyncio.run(test()), policy_probe(work, stop_after=600.0)
+    assert [a.arrived_at for a in inside.attempts] == [a.arrived_at for a in outside.attempts]
+    assert inside.stopped == outside.stopped
+    assert (inside.stopped is not None) == (work is endless_async)

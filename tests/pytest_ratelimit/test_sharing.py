@@ -66,7 +66,7 @@ def test_more_requests_in_flight_than_stated() -> None:
     trace = trace_of(*wave(4, 0))
     (finding,) = concurrency(trace, max_concurrent_requests=3).findings
     assert finding.severity == "error"
-    assert finding.summary == "4 requests in flight, and 3 are allowed by what is stated"
+    assert finding.summary == "4 requests in flight, and what is stated allows 3"
     assert finding.evidence == ("At t=0.000 s, of 4 callers: a0, a1, a2, a3.",)
     assert finding.attempts == (0, 1, 2, 3)
     assert concurrency(trace, max_concurrent_requests=4).verdict == "ok"

@@ -29,4 +29,4 @@ def test_one_layer_gets_over_an_outage(fake_provider):
     fake_provider.script(overloaded_for_a_minute)
     ask(Anthropic(max_retries=0))
     assert fake_provider.trace.calls[0].succeeded
-    assert_no(fake_provider.trace, "RL106", "RL111", "RL112")
+    assert_no(fake_provider.trace, "RL107", "RL111", "RL112")
