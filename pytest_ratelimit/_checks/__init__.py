@@ -21,7 +21,7 @@ from pytest_ratelimit._checks._goodput import judge_goodput, judge_throttle
 from pytest_ratelimit._checks._hints import judge_hints, judge_windows, measure_hints
 from pytest_ratelimit._checks._jitter import judge_jitter, measure_jitter
 from pytest_ratelimit._checks._judgement import Judgement, inconclusive
-from pytest_ratelimit._checks._layers import judge_layers, measure_stacks
+from pytest_ratelimit._checks._layers import judge_layers
 from pytest_ratelimit._checks._outages import judge_outages
 from pytest_ratelimit._checks._policy import Policy
 from pytest_ratelimit._checks._progress import judge_losses
@@ -29,6 +29,7 @@ from pytest_ratelimit._checks._recovery import judge_recovery
 from pytest_ratelimit._checks._replays import judge_output, judge_running
 from pytest_ratelimit._checks._seeds import judge_seeds
 from pytest_ratelimit._checks._sharing import judge_concurrency, judge_sharing
+from pytest_ratelimit._checks._stacks import measure_stacks
 from pytest_ratelimit._checks._starvation import judge_starvation
 from pytest_ratelimit._checks._synchronization import herd_drain_s, judge_synchronization
 from pytest_ratelimit._checks._terminal import judge_terminal

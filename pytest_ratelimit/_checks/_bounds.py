@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from fake_provider._trace import Call
     from pytest_ratelimit._checks._digest import Digest, Retry
-    from pytest_ratelimit._checks._layers import Stack
+    from pytest_ratelimit._checks._stacks import Stack
 
 
 def judge_bounds(digest: Digest, stacks: Sequence[Stack]) -> Judgement:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from fake_provider._limits import Limits
 from pytest_ratelimit._checks._demand import window_peak
 from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._judgement import Judgement
@@ -11,13 +14,18 @@ from pytest_ratelimit._checks._text import many, names, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fake_provider._trace import Trace
     from pytest_ratelimit._checks._digest import Digest
 
 # What a policy for refusals consists of; if none of it could be judged, the run says nothing.
 _POLICY = ("RL102", "RL103", "RL106", "RL111")
+# Limits for which a figure that would have refused says nothing of retries.
+_NOT_PROPOSED = ("concurrent", "count_tokens")
+# Libraries whose requests are answered in this process.
+_INTERCEPTED = ("httpx", "httpx2")
+_BY_FILE = 'write its attempts to a file, and judge that: check(Trace.load("trace.jsonl")).'
 
 
 def judge_quiet(digest: Digest) -> Judgement:
@@ -25,33 +33,52 @@ def judge_quiet(digest: Digest) -> Judgement:
     trace = digest.trace
     if trace.refused:
         return Judgement.of()
-    made, callers = len(trace.attempts), len(trace.callers)
+    failed = Counter(attempt.status for attempt in trace.attempts if attempt.status != 200)
+    served = len(trace.attempts) - failed.total()
+    who = f"{many(len(trace.attempts), 'attempt')} of {many(len(trace.callers), 'caller')}"
+    summary = f"nothing was refused: {who} {were(served)} let through, so no retry was tested"
+    if failed:
+        kinds = names([f"{status} ({number:,} x)" for status, number in failed.most_common()])
+        summary = (
+            f"nothing was refused for now: {served:,} of {who} {were(served)} let through, the "
+            f"rest ended with {kinds}, and no retry of a refusal was tested"
+        )
     return Judgement.of(
         Finding(
             code="RL902",
             severity="note",
-            summary=f"nothing was refused: {many(made, 'attempt')} of {many(callers, 'caller')} "
-            f"{were(made)} let through, so no retry was tested",
-            cause="demand stayed within every limit."
-            if len(trace.limits)
-            else "no limit was set, and no refusal was scripted.",
+            summary=summary,
+            cause=_quiet_cause(digest, served),
             remedy=_tighter(digest),
         )
     )
 
 
+def _quiet_cause(digest: Digest, served: int) -> str:
+    """Return why nothing was refused."""
+    if not len(digest.trace.limits):
+        return "no limit was set, and no refusal was scripted."
+    if not served:
+        return "no attempt was one that a limit could have admitted later."
+    return "demand stayed within every limit."
+
+
 def _tighter(digest: Digest) -> str:
-    """Return a limit that would have refused half of the peak demand."""
-    attempts = digest.trace.attempts
-    times = [attempt.arrived_at for attempt in attempts]
-    for limit in digest.trace.limits:
-        if limit.kind in ("concurrent", "count_tokens"):
-            continue
-        peak = window_peak(times, [cost(a, limit) for a in attempts], limit.window)
-        half = max(1, int(peak.amount * limit.per / limit.window / 2))
-        return f"to see refusals, set {limit.name}={half:_}: half of what this run asked for."
-    tokens = sum(attempt.tokens for attempt in attempts)
-    return f"to see refusals, set tokens_per_minute={max(1, tokens // 2):_}."
+    """Return a limit that admits every attempt by itself, and would have refused others."""
+    served = [attempt for attempt in digest.trace.attempts if attempt.status == 200]
+    times = [attempt.arrived_at for attempt in served]
+    limits = [each for each in digest.trace.limits if each.kind not in _NOT_PROPOSED]
+    for limit in limits or Limits(tokens_per_minute=1):
+        costs = [cost(attempt, limit) for attempt in served]
+        peak = window_peak(times, costs, limit.window)
+        each = max(costs, default=0)
+        # A limit below the largest request refuses it for ever, and tests no retry.
+        lower = max(each, int(peak.amount / 2))
+        if each < peak.amount:
+            per_minute = math.ceil(lower * limit.per / limit.window)
+            share = "half of what this run asked for" if lower > each else "room for one of them"
+            return f"to see refusals, set {limit.name}={per_minute:_}: {share}."
+    return "to see refusals, start more calls together: one by itself meets no limit."
 
 
 def too_few_refused(trace: Trace, refused: int, needed: int) -> Finding:
@@ -79,20 +106,14 @@ def judge_silence(digest: Digest) -> Judgement:
     if trace.attempts:
         return Judgement.of()
     if trace.elsewhere:
-        seen = tuple(dict.fromkeys(trace.elsewhere))
+        seen = list(dict.fromkeys(trace.elsewhere))
         evidence = (f"Seen elsewhere: {names(seen)}.",)
         cause = "the requests took a way that is not intercepted in this process."
-        remedy = (
-            'take the server door, door="server", and point the client at provider.base_url; '
-            'or name the host: hosts={"llm-gateway.corp": "openai"}.'
-        )
+        remedy = _another_way(seen)
     else:
         evidence = ("No request to any host was seen.",)
         cause = "the code under test made no request, or made it in another process."
-        remedy = (
-            'call the code inside the test; for other processes take door="server" and pass '
-            "provider.env to them."
-        )
+        remedy = f"call the code inside the test; for another process {_BY_FILE}"
     return Judgement.of(
         Finding(
             code="RL903",
@@ -102,6 +123,17 @@ def judge_silence(digest: Digest) -> Judgement:
             cause=cause,
             remedy=remedy,
         )
+    )
+
+
+def _another_way(seen: Sequence[str]) -> str:
+    """Return how requests like these are seen."""
+    library, _, host = seen[0].partition(" to ")
+    if library in _INTERCEPTED:
+        return f'name the host: hosts={{"{host}": "openai"}}.'
+    return (
+        f"leave the SDK its own client, which is httpx's: {library} is not intercepted. Where that "
+        f"cannot be, {_BY_FILE}"
     )
 
 

@@ -95,8 +95,10 @@ def _late_finding(digest: Digest, finish: _Finish, ideal: Ideal | None) -> Findi
         summary=f"the job took {seconds(finish.taken_s)}{against}",
         evidence=(
             *([] if ideal is None else [_ideal_line(ideal)]),
-            f"{finish.rule} {refused:,} of {many(len(trace.attempts), 'attempt')} "
-            f"{were(refused)} refused.",
+            (
+                f"{finish.rule} {refused:,} of {many(len(trace.attempts), 'attempt')} "
+                f"{were(refused)} refused."
+            ),
         ),
         cause=_late_cause(trace),
         remedy=_late_remedy(trace, ideal),
@@ -212,8 +214,10 @@ def judge_throttle(digest: Digest) -> Judgement:
             summary=f"{100 * used:.2g} % of {limit.name} was used, nothing was refused, and the "
             f"job took {seconds(trace.makespan)}, {trace.makespan / ideal.seconds:.1f} x the ideal",
             evidence=(
-                f"Sends are paced, one every {seconds(gap)}, over "
-                f"{many(len(trace.callers), 'caller')}.",
+                (
+                    f"Sends are paced, one every {seconds(gap)}, over "
+                    f"{many(len(trace.callers), 'caller')}."
+                ),
                 _ideal_line(ideal),
             ),
             cause="the limiter on the client's side is set far below the provider's limit.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._text import many, names
@@ -13,8 +13,8 @@ from pytest_ratelimit._stats import median
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fake_provider._attempt import Attempt
     from pytest_ratelimit._checks._digest import Digest
+    from pytest_ratelimit._checks._stacks import Stack
 
 # Without the SDK's counter: so many calls must show the pattern, each with so many retries.
 _MIN_CALLS = 3
@@ -25,46 +25,6 @@ _FALLEN = 0.6
 _MOST = 0.9
 # After a fall the schedule starts again: its delay is the first one's, within this factor.
 _RESTART = 2.0
-
-
-class Stack(NamedTuple):
-    """A call that was retried by two layers.
-
-    Args:
-        call: Number of the call.
-        caller: Who made it.
-        outer: Rounds that the outer layer made.
-        inner: Most attempts that the SDK made in one round.
-        attempts: All attempts of the call.
-    """
-
-    call: int
-    caller: str
-    outer: int
-    inner: int
-    attempts: tuple[Attempt, ...]
-
-    @property
-    def factors(self) -> str:
-        """The product, where every round was full; else the rounds."""
-        total = len(self.attempts)
-        if total == self.outer * self.inner:
-            return f"{total:,} = {self.outer:,} outer x {self.inner:,} SDK"
-        return f"{total:,} in {self.outer:,} outer rounds of up to {self.inner:,} SDK attempts"
-
-
-def measure_stacks(digest: Digest) -> list[Stack]:
-    """Return the calls whose SDK counter went back to 0, the longest first: exact proof."""
-    stacks = []
-    for call in digest.trace.calls:
-        if call.inferred:
-            continue
-        counters = [attempt.sdk_retry or 0 for attempt in call.attempts]
-        rounds = counters.count(0)
-        if rounds > 1 and max(counters) > 0:
-            inner = max(counters) + 1
-            stacks.append(Stack(call.number, call.caller, rounds, inner, call.attempts))
-    return sorted(stacks, key=lambda stack: -len(stack.attempts))
 
 
 def judge_layers(digest: Digest, stacks: Sequence[Stack]) -> Judgement:
@@ -96,22 +56,30 @@ def _exact_finding(stacks: Sequence[Stack]) -> Finding:
     """Return the finding with the factors of the longest call."""
     worst = stacks[0]
     total = sum(len(stack.attempts) for stack in stacks)
+    lines = [
+        (
+            f"Call {worst.call} of {worst.caller}: the SDK's retry counter started again "
+            f"{worst.outer - 1:,} x within one call."
+        ),
+        f"{many(len(stacks), 'call')} made {many(total, 'attempt')} this way.",
+    ]
+    who = "the code around the SDK retries"
+    if worst.middle:
+        lines.append(f"Before every {worst.middle:,} rounds of the SDK the delays begin anew.")
+        who = "two loops around the SDK retry"
+        kept = max(worst.middle, worst.outer // worst.middle)
+    else:
+        lines.append("Several loops around the SDK count as one here: the delays do not tell.")
+        kept = worst.outer
     return Finding(
         code="RL112",
         severity="error",
         summary=f"{many(len(stacks), 'call')} retried by the SDK inside another retry loop; "
-        f"call {worst.call} made {worst.factors} attempts",
-        evidence=(
-            (
-                f"Call {worst.call} of {worst.caller}: the SDK's retry counter started again "
-                f"{worst.outer - 1:,} x within one call."
-            ),
-            f"{many(len(stacks), 'call')} made {many(total, 'attempt')} this way.",
-        ),
-        cause=f"the code around the SDK retries, and so does the SDK (max_retries="
-        f"{worst.inner - 1}): the attempts multiply.",
-        remedy="set max_retries=0 on the client, and keep the one loop around it: "
-        f"{many(worst.outer, 'attempt')} instead of {len(worst.attempts):,}.",
+        f"call {worst.call} made {worst.factors}",
+        evidence=tuple(lines),
+        cause=f"{who}, and so does the SDK (max_retries={worst.inner - 1}): the attempts multiply.",
+        remedy="set max_retries=0 on the client, and keep one loop around it: at most "
+        f"{many(kept, 'attempt')} instead of {len(worst.attempts):,}.",
         attempts=tuple(sorted(a.index for stack in stacks for a in stack.attempts)),
     )
 

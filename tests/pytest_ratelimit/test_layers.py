@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -30,12 +31,12 @@ def test_the_counter_that_starts_again_is_proof() -> None:
     (finding,) = layers(trace).findings
     assert finding.severity == "error"
     assert finding.summary == (
-        "1 call retried by the SDK inside another retry loop; call 0 made 15 = 5 outer x 3 SDK "
-        "attempts"
+        "1 call retried by the SDK inside another retry loop; call 0 made 15 attempts = 5 outer "
+        "x 3 SDK"
     )
     assert finding.remedy == (
-        "set max_retries=0 on the client, and keep the one loop around it: 5 attempts instead of "
-        "15."
+        "set max_retries=0 on the client, and keep one loop around it: at most 5 attempts instead "
+        "of 15."
     )
     assert finding.attempts == tuple(range(15))
 
@@ -43,7 +44,8 @@ def test_the_counter_that_starts_again_is_proof() -> None:
 def test_rounds_that_are_not_full_are_counted_as_they_are() -> None:
     """A last round that succeeded early leaves no product."""
     trace = trace_of(*counted([0, 1, 2, 0, 1]))  # type: ignore[arg-type]
-    assert "5 in 2 outer rounds of up to 3 SDK attempts" in layers(trace).findings[0].summary
+    summary = layers(trace).findings[0].summary
+    assert summary.endswith("call 0 made 5 attempts in 2 outer rounds of up to 3 SDK attempts")
 
 
 def test_the_sdk_alone_is_the_innocent_neighbour() -> None:
@@ -147,3 +149,91 @@ def test_a_counter_at_0_says_nothing_about_loops_around_it() -> None:
         "the SDK's retry counter stayed at 0, and without it the pattern takes 3 calls with 4 "
         "retries each"
     )
+
+
+Wait = Callable[[int, int], float]
+
+
+def three_layers(
+    outer: int, inner: int, sdk: int, wait: Callable[[int, int], float]
+) -> list[float]:
+    """Delays of one call: the SDK's own, and `wait(round, attempt)` around it."""
+    row: list[float] = []
+    for turn in range(outer):
+        for place in range(inner):
+            row += [0.5 * 2.0**n for n in range(sdk - 1)]
+            row.append(wait(turn, place))
+    return row[:-1]
+
+
+def stacked(rows: list[list[float]], sdk: int) -> Trace:
+    """Calls with these delays, whose SDK counts to `sdk`."""
+    made = []
+    for call, row in enumerate(rows):
+        at = 0.0
+        for place, delay in enumerate([0.0, *row]):
+            at += delay
+            fields = {"call": call, "caller": f"a{call}", "sdk_retry": place % sdk}
+            made.append(refusal(**fields, attempt=place + 1, arrived_at=at, ended_at=at))
+    return trace_of(*made)
+
+
+def by_the_book(turn: int, place: int) -> float:
+    """1, 2, 4 ... between the inner rounds, and 20, 40 ... after each outer one."""
+    return 20.0 * 2.0**turn if place == 4 else 2.0**place
+
+
+def test_two_loops_around_the_sdk_are_told_by_delays_that_begin_anew() -> None:
+    """3 x 5 x 3 attempts without jitter: every factor is named, and the best loop to keep."""
+    (finding,) = layers(stacked([three_layers(3, 5, 3, by_the_book)], 3)).findings
+    assert finding.summary.endswith("call 0 made 45 attempts = 3 outer x 5 inner x 3 SDK")
+    assert "Before every 5 rounds of the SDK the delays begin anew." in finding.evidence
+    assert finding.cause.startswith("two loops around the SDK retry, and so does the SDK")
+    assert finding.remedy.endswith("keep one loop around it: at most 5 attempts instead of 45.")
+
+
+def test_two_loops_with_jitter_are_told_by_several_calls() -> None:
+    """Calls that agree show what one call with jitter does not."""
+    rng = random.Random(5)
+
+    def jittered(turn: int, place: int) -> float:
+        return by_the_book(turn, place) * rng.uniform(0.75, 1)
+
+    rows = [three_layers(3, 5, 3, jittered) for _ in range(8)]
+    (finding,) = layers(stacked(rows, 3)).findings
+    assert "45 attempts = 3 outer x 5 inner x 3 SDK" in finding.summary
+    (finding,) = layers(stacked(rows[:1], 3)).findings
+    assert "45 attempts = 15 outer x 3 SDK" in finding.summary
+    assert "Several loops around the SDK count as one here: the delays do not tell." in (
+        finding.evidence
+    )
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda turn, place: 1.0,
+        lambda turn, place: 2.0 ** (5 * turn + place),
+        lambda turn, place: min(8.0, 2.0 ** (5 * turn + place)),
+        lambda turn, place: 5.0 * turn + place + 1.0,
+    ],
+    ids=["fixed", "exponential", "capped", "linear"],
+)
+def test_one_loop_around_the_sdk_is_not_taken_for_two(wait: Wait) -> None:
+    """A single schedule of 15 rounds has one factor, however it goes."""
+    (finding,) = layers(stacked([three_layers(3, 5, 3, wait)] * 8, 3)).findings
+    assert "45 attempts = 15 outer x 3 SDK" in finding.summary
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_draws_around_the_sdk_are_not_taken_for_two_loops(seed: int) -> None:
+    """Full jitter and draws from one range have no period, in 1 call or in 12."""
+    rng = random.Random(seed)
+    for calls in (1, 12):
+        for wait in (
+            lambda turn, place: rng.uniform(0, 1),
+            lambda turn, place: rng.uniform(0, min(60, 2.0 ** (4 * turn + place))),
+        ):
+            rows = [three_layers(3, 4, 3, wait) for _ in range(calls)]
+            (finding,) = layers(stacked(rows, 3)).findings
+            assert "= 12 outer x 3 SDK" in finding.summary, calls

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from fake_provider._limits import Limit
 from fake_provider._trace import Trace
 from pytest_ratelimit._checks import judge
@@ -182,13 +185,14 @@ def test_stacked_layers() -> None:
         probe(delays.sdk(), seed=1, attempts=3, outer=(5, delays.full_jitter())), "RL112"
     ) == (
         "RL112 stacked-retry-layers: 8 calls retried by the SDK inside another retry loop; "
-        "call 0 made 15 = 5 outer x 3 SDK attempts\n"
+        "call 0 made 15 attempts = 5 outer x 3 SDK\n"
         "\n"
         "  Call 0 of agent-0: the SDK's retry counter started again 4 x within one call.\n"
         "  8 calls made 120 attempts this way.\n"
+        "  Several loops around the SDK count as one here: the delays do not tell.\n"
         "  Cause: the code around the SDK retries, and so does the SDK (max_retries=2): "
         "the attempts multiply.\n"
-        "  Remedy: set max_retries=0 on the client, and keep the one loop around it: 5 "
+        "  Remedy: set max_retries=0 on the client, and keep one loop around it: at most 5 "
         "attempts instead of 15.\n"
         '  Accept: @pytest.mark.ratelimit(ignore={"RL112": "reason"})'
     )
@@ -325,6 +329,36 @@ def test_nothing_seen() -> None:
         "\n"
         "  Seen elsewhere: aiohttp to api.openai.com.\n"
         "  Cause: the requests took a way that is not intercepted in this process.\n"
-        '  Remedy: take the server door, door="server", and point the client at '
-        'provider.base_url; or name the host: hosts={"llm-gateway.corp": "openai"}.'
+        "  Remedy: leave the SDK its own client, which is httpx's: aiohttp is not "
+        "intercepted. Where that cannot be, write its attempts to a file, and judge that: "
+        'check(Trace.load("trace.jsonl")).'
     )
+
+
+NOUNS = "attempts|callers|calls|requests|retries|rounds|times|tokens|units|waves"
+# Numbers that are never 1, and rates.
+PLURAL = (
+    "_MIN_",
+    "bound",
+    "least",
+    "longest",
+    "math.ceil(per_call)",
+    "overdraft.deepest",
+    "per_call",
+    "policy.retry_ratio",
+    "times[number] + 1",
+    "who",
+    "worst.middle",
+)
+
+
+def test_a_number_agrees_with_its_noun() -> None:
+    """No message puts a plural behind a number that may be 1: `many` writes both."""
+    package = Path(__file__).parents[2] / "pytest_ratelimit"
+    wrong = [
+        f"{path.name}: {match[0]}"
+        for path in package.rglob("*.py")
+        for match in re.finditer(rf"{{([^{{}}]+)}} ({NOUNS})\b", path.read_text(encoding="utf-8"))
+        if "many(" not in match[1] and not match[1].startswith(PLURAL)
+    ]
+    assert wrong == []
