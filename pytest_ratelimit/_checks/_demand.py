@@ -8,12 +8,14 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._digest import cost
+from pytest_ratelimit._stats import median
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from fake_provider._attempt import Attempt
     from fake_provider._limits import Limit
+    from pytest_ratelimit._checks._digest import Digest, Retry
 
 
 class Peak(NamedTuple):
@@ -123,6 +125,24 @@ def drain_s(limit: Limit, attempts: int, each: float, room: float) -> float:
         return max(0.0, attempts - max(0.0, room)) * each / limit.rate
     per_window = max(1, int(limit.capacity // each))
     return (attempts - 1) // per_window * limit.window
+
+
+class Binding(NamedTuple):
+    """The limit that refused some retries, the cost of each, and how many fitted."""
+
+    limit: Limit
+    each: float
+    room: float
+
+
+def binding(digest: Digest, retries: Sequence[Retry]) -> Binding | None:
+    """Return what refused some retries; None if it was no limit."""
+    refused = (digest.limit_of(retry.attempt) for retry in retries)
+    limit = next((limit for limit in refused if limit is not None), None)
+    if limit is None:
+        return None
+    each = median(cost(retry.attempt, limit) for retry in retries)
+    return Binding(limit, each, retries[0].attempt.room or 0.0)
 
 
 class Charges:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING
 
-from pytest_ratelimit._checks._demand import drain_s
+from pytest_ratelimit._checks._demand import binding, drain_s
 from pytest_ratelimit._checks._digest import cost, modelled
+from pytest_ratelimit._checks._herds import failed_together, judge_herds
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._schedule import Explanation, explain
-from pytest_ratelimit._checks._text import amount, instant, many, near, odds, seconds, were
+from pytest_ratelimit._checks._text import instant, many, near, odds, seconds, were
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import likely_peak, median
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from fake_provider._limits import Limit
     from pytest_ratelimit._checks._digest import Digest, Retry
     from pytest_ratelimit._checks._waves import Wave, Waves
-
-# Callers whose calls were refused this close together, in seconds, belong to one herd.
-_TOGETHER_S = 0.05
 
 
 def judge_synchronization(digest: Digest, waves: Waves, *, shared: bool) -> Judgement:
@@ -37,19 +34,18 @@ def judge_synchronization(digest: Digest, waves: Waves, *, shared: bool) -> Judg
         return Judgement.unjudged(waves.missing)
     if waves.harmful:
         return Judgement.of(_wave_finding(digest, waves, waves.harmful[0], shared=shared))
-    narrow = next(_narrow_herds(digest), None)
     return Judgement.of(
         _wave_finding(digest, waves, waves.waves[0], shared=shared) if waves.waves else None,
-        None if narrow is None else _narrow_finding(digest, narrow),
+        judge_herds(digest),
     )
 
 
 def wave_drain_s(digest: Digest, wave: Wave | None) -> float:
     """Return the seconds that the limit needs to admit a wave, or 0 if no limit refused it."""
-    binding = None if wave is None else _binding(digest, wave.retries)
-    if wave is None or binding is None:
+    bound = None if wave is None else binding(digest, wave.retries)
+    if wave is None or bound is None:
         return 0.0
-    return drain_s(binding.limit, len(wave.retries), binding.each, binding.room)
+    return drain_s(bound.limit, len(wave.retries), bound.each, bound.room)
 
 
 def herd_drain_s(digest: Digest, waves: Waves) -> float:
@@ -60,7 +56,7 @@ def herd_drain_s(digest: Digest, waves: Waves) -> float:
     """
     if waves.harmful:
         return wave_drain_s(digest, waves.harmful[0])
-    return max((_refused_drain_s(digest, herd) for herd in _failed_together(digest)), default=0.0)
+    return max((_refused_drain_s(digest, herd) for herd in failed_together(digest)), default=0.0)
 
 
 def _refused_drain_s(digest: Digest, herd: Sequence[Retry]) -> float:
@@ -70,24 +66,6 @@ def _refused_drain_s(digest: Digest, herd: Sequence[Retry]) -> float:
         return 0.0
     each = median(cost(retry.before, limit) for retry in herd)
     return drain_s(limit, len(herd), each, herd[0].before.room or 0.0)
-
-
-class _Binding(NamedTuple):
-    """The limit that refused some retries, the cost of each, and how many fitted."""
-
-    limit: Limit
-    each: float
-    room: float
-
-
-def _binding(digest: Digest, retries: Sequence[Retry]) -> _Binding | None:
-    """Return what refused some retries; None if it was no limit."""
-    refused = (digest.limit_of(retry.attempt) for retry in retries)
-    limit = next((limit for limit in refused if limit is not None), None)
-    if limit is None:
-        return None
-    each = median(cost(retry.attempt, limit) for retry in retries)
-    return _Binding(limit, each, retries[0].attempt.room or 0.0)
 
 
 def _wave_finding(digest: Digest, waves: Waves, wave: Wave, *, shared: bool) -> Finding:
@@ -177,14 +155,14 @@ def _odds_line(digest: Digest, wave: Wave) -> str:
 
 def _limit_line(digest: Digest, wave: Wave) -> list[str]:
     """Return the line that says what the limit needs, or that there is none to ask."""
-    binding = _binding(digest, wave.retries)
-    if binding is None:
+    bound = binding(digest, wave.retries)
+    if bound is None:
         if all(modelled(retry.attempt) for retry in wave.retries):
             return ["Harmless in this run: a tighter limit, or more callers, would refuse them."]
         return ["No limit decided on these attempts, so nothing says that one would admit them."]
-    limit, each, _ = binding
-    unit = limit.unit if limit.unit == "tokens" else "request"
-    what = f"{many(len(wave.retries), 'attempt')} of {amount(each)} {unit}"
+    limit, each, _ = bound
+    each_one = many(round(each), "token" if limit.unit == "tokens" else "request")
+    what = f"{many(len(wave.retries), 'attempt')} of {each_one}"
     needed = wave_drain_s(digest, wave)
     if needed > 0:
         return [f"The limit {limit.name} needs {seconds(needed)} to admit {what}."]
@@ -207,99 +185,4 @@ def _explain_wave(digest: Digest, wave: Wave, *, shared: bool) -> Explanation:
     return explanation._replace(
         cause=f"delays of at most {seconds(max(delays))} are too short for jitter to keep "
         f"{many(wave.callers, 'caller')} apart."
-    )
-
-
-class _Herd(NamedTuple):
-    """Callers that failed together and never spread as wide as the limit needs.
-
-    Args:
-        retries: Their retries, in order of arrival.
-        rounds: How many rounds of retries stayed narrow.
-        widest_s: Their widest spread, in seconds.
-        needed_s: What the limit needed for that round, in seconds.
-        limit: The limit.
-        callers: How many callers there were.
-    """
-
-    retries: tuple[Retry, ...]
-    rounds: int
-    widest_s: float
-    needed_s: float
-    limit: Limit
-    callers: int
-
-
-def _narrow_herds(digest: Digest) -> Iterator[_Herd]:
-    """Yield the herds that stayed narrower than the limit needs, in every round."""
-    by_call: dict[int, list[Retry]] = defaultdict(list)
-    for retry in digest.certain:
-        by_call[retry.attempt.call].append(retry)
-    for together in _failed_together(digest):
-        rounds: dict[int, list[Retry]] = defaultdict(list)
-        for first in together:
-            for retry in by_call[first.attempt.call]:
-                rounds[retry.number].append(retry)
-        herd = _narrow(digest, rounds)
-        if herd is not None:
-            yield herd
-
-
-def _failed_together(digest: Digest) -> Iterator[list[Retry]]:
-    """Yield the first retries of calls that were refused together, where callers are enough."""
-    first = sorted(
-        (r for r in digest.certain if r.number == 1 and r.before.refused),
-        key=lambda r: r.failed_at,
-    )
-    herd: list[Retry] = []
-    for retry in (*first, None):
-        if retry is not None and (not herd or retry.failed_at - herd[-1].failed_at <= _TOGETHER_S):
-            herd.append(retry)
-            continue
-        if len({r.attempt.caller for r in herd}) >= digest.policy.min_callers:
-            yield herd
-        herd = [] if retry is None else [retry]
-
-
-def _narrow(digest: Digest, rounds: dict[int, list[Retry]]) -> _Herd | None:
-    """Return the herd if every round of it was narrow, and more than one was refused."""
-    widest: _Herd | None = None
-    for number in sorted(rounds):
-        members = sorted(rounds[number], key=lambda r: r.attempt.index)
-        callers = len({retry.attempt.caller for retry in members})
-        if callers < digest.policy.min_callers:
-            break
-        binding = _binding(digest, members)
-        if binding is None:
-            return None
-        spread = members[-1].attempt.arrived_at - members[0].attempt.arrived_at
-        # The spread of n draws is (n - 1) / (n + 1) of what they are drawn from, on average.
-        drawn_from = spread * (len(members) + 1) / (len(members) - 1)
-        needed = drain_s(binding.limit, len(members), binding.each, binding.room)
-        if drawn_from >= needed:
-            return None
-        if widest is None or spread > widest.widest_s:
-            widest = _Herd((), number, spread, needed, binding.limit, callers)
-        widest = widest._replace(retries=(*widest.retries, *members), rounds=number)
-    return widest if widest is not None and widest.rounds > 1 else None
-
-
-def _narrow_finding(digest: Digest, herd: _Herd) -> Finding:
-    """Return the warning about jitter that is there and not enough for this limit."""
-    first = herd.retries[0]
-    explanation = explain(digest, first.path, first.delay, 2 * herd.needed_s, shared=False)
-    return Finding(
-        code="RL101",
-        severity="warning",
-        summary=f"retries of {many(herd.callers, 'caller')} stayed within "
-        f"{seconds(herd.widest_s)} in each of {many(herd.rounds, 'round')}, and the limit needs "
-        f"{seconds(herd.needed_s)} to admit them",
-        evidence=(
-            f"The limit is {herd.limit.name}; some of them were refused again in every round.",
-            "Narrow: the delays carry jitter, but less than this limit needs.",
-        ),
-        cause="the jitter is measured by the delay, not by the time in which the limit admits "
-        "so many attempts.",
-        remedy=explanation.remedy,
-        attempts=tuple(sorted(retry.attempt.index for retry in herd.retries)),
     )
