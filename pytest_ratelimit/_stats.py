@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -105,11 +106,12 @@ def tightest_cluster(
     sizes = _sizes(n)
     correction = math.log(len(sizes)) + math.log(n)
     for size in sizes:
-        width, first = min((ordered[i + size - 1] - ordered[i], i) for i in range(n - size + 1))
+        widths = list(map(sub, ordered[size - 1 :], ordered))
+        width = min(widths)
         chance = max((width + rounding) / jitter, landing)
         log_p = correction + log_binomial_tail(n - 1, chance, size - 1)
         if log_p < best.log_p:
-            best = Cluster(log_p, size, width, ordered[first])
+            best = Cluster(log_p, size, width, ordered[widths.index(width)])
     return best
 
 

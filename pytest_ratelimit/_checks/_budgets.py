@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._demand import bucket_excess, in_flight_peak, window_peak
-from pytest_ratelimit._checks._digest import cost, modelled
+from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._text import amount, instant, many, names, seconds, were
 from pytest_ratelimit._findings import Finding
@@ -69,21 +68,9 @@ def _windowed(digest: Digest) -> list[Limit]:
     return [limit for limit in digest.trace.limits if limit.kind not in _NOT_WINDOWED]
 
 
-def _demanding(digest: Digest) -> dict[tuple[str, str], list[Attempt]]:
-    """Return the attempts that a limit decided on, by key and model class.
-
-    Scripted refusals and overloads say nothing about a budget.
-    """
-    by_key: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
-    for attempt in digest.trace.attempts:
-        if modelled(attempt) and (not attempt.refused or digest.limit_of(attempt) is not None):
-            by_key[attempt.key, attempt.model_class].append(attempt)
-    return by_key
-
-
 def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
     """Yield the worst window of each limit that was overrun."""
-    for attempts in _demanding(digest).values():
+    for attempts in digest.demanding.values():
         times = [attempt.arrived_at for attempt in attempts]
         for limit in limits:
             amounts = [cost(attempt, limit) for attempt in attempts]
@@ -236,7 +223,7 @@ def judge_cold_start(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
 
 def _cold_waves(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
     """Yield the first waves, at the start and after idle times, that exceed a limit."""
-    for attempts in _demanding(digest).values():
+    for attempts in digest.demanding.values():
         for limit in limits:
             for wave in _first_waves(attempts, limit.window):
                 demand = float(sum(cost(attempt, limit) for attempt in wave))

@@ -177,14 +177,25 @@ class Digest:
 
     def limit_of(self, attempt: Attempt) -> Limit | None:
         """Return the limit that refused an attempt; None if no limit did."""
-        if not attempt.refused:
-            return None
-        return self._limits.get(attempt.reason or "")
+        limit = self._limits.get(attempt.reason or "")
+        return limit if limit is not None and attempt.refused else None
 
     @cached_property
     def _limits(self) -> dict[str, Limit]:
         """The limits by name."""
         return {limit.name: limit for limit in self.trace.limits}
+
+    @cached_property
+    def demanding(self) -> dict[tuple[str, str], list[Attempt]]:
+        """The attempts that a limit decided on, by key and model class.
+
+        Scripted refusals and overloads say nothing about a budget.
+        """
+        by_key: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
+        for attempt in self.trace.attempts:
+            if modelled(attempt) and (not attempt.refused or self.limit_of(attempt) is not None):
+                by_key[attempt.key, attempt.model_class].append(attempt)
+        return dict(by_key)
 
     @cached_property
     def works(self) -> list[list[Call]]:

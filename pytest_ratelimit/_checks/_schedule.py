@@ -175,7 +175,8 @@ def _drawn_alike(digest: Digest, varied: list[list[float]]) -> bool:
     slack = max(1e-6, digest.resolution)
     equal = between = 0
     for delays in varied:
-        inner = sorted(d for d in delays if min(delays) + slack < d < max(delays) - slack)
+        low, high = min(delays) + slack, max(delays) - slack
+        inner = sorted(delay for delay in delays if low < delay < high)
         between += len(inner)
         gaps = [math.inf, *(b - a for a, b in itertools.pairwise(inner)), math.inf]
         equal += sum(min(pair) <= slack for pair in itertools.pairwise(gaps)) if inner else 0

@@ -14,7 +14,7 @@ from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import median, on_coarse_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pytest_ratelimit._checks._digest import Digest, Retry
 
@@ -97,7 +97,8 @@ def _varied_positions(
 def _agreeing(
     digest: Digest, sequences: dict[str, dict[Position, Retry]], jitter: dict[Position, float]
 ) -> Iterator[_Pair]:
-    """Yield the pairs of callers that agree more than chance explains."""
+    """Yield pairs of callers that agree more than chance explains, and that connect new sets."""
+    sets = _Sets()
     own = [[r.delay for r in sequence.values()] for sequence in sequences.values()]
     landing = COARSE_LANDING if on_coarse_grid(own, max(1e-6, digest.resolution)) else 0.0
     log_pairs = math.log(len(sequences) * (len(sequences) - 1) / 2)
@@ -109,8 +110,11 @@ def _agreeing(
     for position, callers in starts.items():
         reach = _NEIGHBOUR * jitter[position]
         for one, other in _neighbours(sorted(callers), reach):
+            if sets.root(one) == sets.root(other):
+                continue
             pair = _compare(digest, one, other, sequences, jitter, landing)
             if pair is not None and pair.log_p + log_pairs <= digest.log_alpha:
+                sets.join(one, other)
                 yield pair._replace(log_p=pair.log_p + log_pairs)
 
 
@@ -133,14 +137,19 @@ def _compare(
 ) -> _Pair | None:
     """Return how unlikely two callers' agreement is, or None if they do not agree."""
     mine, theirs = sequences[one], sequences[other]
-    shared = [p for p in mine if p in theirs and p in jitter]
-    apart = max(
-        (abs(mine[p].delay - theirs[p].delay) + digest.resolution) / jitter[p] for p in shared
-    )
+    apart, shared = 0.0, 0
+    for position, retry in mine.items():
+        other_retry, needed = theirs.get(position), jitter.get(position)
+        if other_retry is None or needed is None:
+            continue
+        shared += 1
+        apart = max(apart, (abs(retry.delay - other_retry.delay) + digest.resolution) / needed)
+        if 2 * apart >= 1:
+            return None
     chance = max(2 * apart, landing)
     if chance >= 1:
         return None
-    return _Pair(len(shared) * math.log(chance), one, other, len(shared))
+    return _Pair(shared * math.log(chance), one, other, shared)
 
 
 def _finding(
@@ -176,21 +185,33 @@ def _finding(
     )
 
 
-def _connected(pairs: Iterable[_Pair], order: dict[str, int]) -> list[list[str]]:
-    """Return the sets of callers that agreeing pairs connect, the largest first."""
-    parent: dict[str, str] = {}
+class _Sets:
+    """Sets of callers, joined pair by pair."""
 
-    def root(caller: str) -> str:
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+
+    def root(self, caller: str) -> str:
+        """Return the caller that stands for the set of this one."""
+        parent = self._parent
         while parent.setdefault(caller, caller) != caller:
             parent[caller] = caller = parent[parent[caller]]
         return caller
 
+    def join(self, one: str, other: str) -> None:
+        """Make the sets of two callers one."""
+        self._parent[self.root(other)] = self.root(one)
+
+
+def _connected(pairs: list[_Pair], order: dict[str, int]) -> list[list[str]]:
+    """Return the sets of callers that agreeing pairs connect, the largest first."""
+    sets = _Sets()
     for pair in pairs:
-        parent[root(pair.other)] = root(pair.one)
-    sets: dict[str, list[str]] = defaultdict(list)
-    for caller in parent:
-        sets[root(caller)].append(caller)
-    ordered = [sorted(own, key=order.__getitem__) for own in sets.values()]
+        sets.join(pair.one, pair.other)
+    members: dict[str, list[str]] = defaultdict(list)
+    for caller in dict.fromkeys(caller for pair in pairs for caller in (pair.one, pair.other)):
+        members[sets.root(caller)].append(caller)
+    ordered = [sorted(own, key=order.__getitem__) for own in members.values()]
     return sorted(ordered, key=lambda own: (-len(own), order[own[0]]))
 
 

@@ -166,11 +166,13 @@ def _uninformed(digest: Digest, refused: list[Attempt]) -> Iterator[_Uninformed]
         while known < len(refused) and _told_at(refused[known]) + _NEWS_S < attempt.arrived_at:
             news = refused[known]
             until = _told_at(news) + (news.hint or 0.0) - digest.hint_tolerance(news)
-            latest = _two_latest([*latest, _Binding(until, news)])
+            latest = _two_latest(latest, _Binding(until, news))
             known += 1
+        if attempt.is_retry:
+            continue
         siblings = (b for b in latest if b.refused.caller != attempt.caller)
-        binding = max(siblings, key=lambda b: b.until, default=None)
-        if binding and not attempt.is_retry and attempt.arrived_at < binding.until:
+        binding = next(siblings, None)
+        if binding and attempt.arrived_at < binding.until:
             yield _Uninformed(attempt, binding)
 
 
@@ -179,12 +181,15 @@ def _told_at(refused: Attempt) -> float:
     return refused.arrived_at if refused.ended_at is None else refused.ended_at
 
 
-def _two_latest(bindings: list[_Binding]) -> list[_Binding]:
-    """Return the bindings that last longest, of two callers at most."""
-    by_caller: dict[str, _Binding] = {}
-    for binding in sorted(bindings, key=lambda b: b.until):
-        by_caller[binding.refused.caller] = binding
-    return sorted(by_caller.values(), key=lambda b: b.until)[-2:]
+def _two_latest(latest: list[_Binding], new: _Binding) -> list[_Binding]:
+    """Return which of three bindings last longest, of two callers, the longest first."""
+    caller = new.refused.caller
+    kept = [binding for binding in latest if binding.refused.caller != caller]
+    own = [binding for binding in latest if binding.refused.caller == caller]
+    if own and own[0].until > new.until:
+        return latest
+    place = sum(binding.until > new.until for binding in kept)
+    return [*kept[:place], new, *kept[place:]][:2]
 
 
 def _sharing_finding(uninformed: list[_Uninformed], drain_s: float, *, severe: bool) -> Finding:

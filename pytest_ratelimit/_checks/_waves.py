@@ -134,62 +134,57 @@ class _Scan:
 
     def __init__(self, digest: Digest, retries: list[Retry]) -> None:
         self._digest = digest
-        self._retries = retries
-        ranges: dict[GroupKey, tuple[float, float, float, float]] = {}
-        groups: dict[GroupKey, list[Retry]] = defaultdict(list)
-        for retry in retries:
-            groups[retry.number, retry.path].append(retry)
-        least = 10 * digest.resolution
-        for key, group in groups.items():
-            values = [_placed(retry) for retry in group]
-            step = grid_step(values, max(1e-6, digest.resolution))
-            jitter = digest.least_jitter(median(retry.delay for retry in group))
-            ranges[key] = (min(values), max(values), step, jitter * digest.share(key))
-        self._jitter: list[float] = []
-        self._rounding: list[float] = []
-        opens: list[tuple[float, int]] = []
-        closes: list[tuple[float, int]] = []
+        self._arrivals = [retry.attempt.arrived_at for retry in retries]
+        numbers: dict[str, int] = {}
+        self._callers = [numbers.setdefault(r.attempt.caller, len(numbers)) for r in retries]
+        groups: dict[GroupKey, list[int]] = defaultdict(list)
         for i, retry in enumerate(retries):
-            key = (retry.number, retry.path)
-            low, high, step, jitter = ranges[key]
-            if retry.path == "hint":
-                jitter = digest.least_jitter(retry.delay) * digest.share(key)
-            jitter = max(jitter, least)
-            base = retry.attempt.arrived_at - _placed(retry)
-            self._jitter.append(jitter)
-            self._rounding.append(step + digest.resolution)
-            opens.append((base + low, i))
-            closes.append((base + max(high, low + jitter), i))
-        opens.sort()
-        closes.sort()
-        self._opens = [at for at, _ in opens]
-        self._closes = [at for at, _ in closes]
-        self._opened = [i for _, i in opens]
-        self._closed = [i for _, i in closes]
+            groups[retry.number, retry.path].append(i)
+        least = 10 * digest.resolution
+        self._jitter = [0.0] * len(retries)
+        self._rounding = [0.0] * len(retries)
+        opens, closes = self._jitter.copy(), self._jitter.copy()
+        for key, members in groups.items():
+            hinted, share = key[1] == "hint", digest.share(key)
+            delays = [retries[i].delay for i in members]
+            placed = [_placed(retries[i]) for i in members] if hinted else delays
+            low, high = min(placed), max(placed)
+            rounding = grid_step(placed, max(1e-6, digest.resolution)) + digest.resolution
+            usual = digest.least_jitter(median(delays))
+            for i, delay, at in zip(members, delays, placed, strict=True):
+                jitter = max(share * (digest.least_jitter(delay) if hinted else usual), least)
+                base = self._arrivals[i] - at
+                self._jitter[i], self._rounding[i] = jitter, rounding
+                opens[i], closes[i] = base + low, base + max(high, low + jitter)
+        self._opened = sorted(range(len(retries)), key=opens.__getitem__)
+        self._closed = sorted(range(len(retries)), key=closes.__getitem__)
+        self._opens = [opens[i] for i in self._opened]
+        self._closes = [closes[i] for i in self._closed]
         self.median_jitter = sorted(self._jitter)[len(retries) // 2]
 
     def spans(self, width: float) -> Iterator[_Span]:
         """Yield every window of a width, one from each arrival, that chance does not explain."""
-        retries = self._retries
-        n = len(retries)
+        arrivals, callers_of = self._arrivals, self._callers
+        n = len(arrivals)
         chances = [
-            min(1.0, (width + rounding) / jitter)
+            (width + rounding) / jitter if width + rounding < jitter else 1.0
             for rounding, jitter in zip(self._rounding, self._jitter, strict=True)
         ]
-        opened = list(accumulate((chances[i] for i in self._opened), initial=0.0))
-        closed = list(accumulate((chances[i] for i in self._closed), initial=0.0))
+        opened = list(accumulate(map(chances.__getitem__, self._opened), initial=0.0))
+        closed = list(accumulate(map(chances.__getitem__, self._closed), initial=0.0))
         correction = math.log(len(_WIDTHS)) + math.log(n)
         resolution, least = self._digest.resolution, self._digest.policy.min_callers
-        inside: dict[str, int] = defaultdict(int)
+        inside = [0] * (max(callers_of) + 1)
         end = callers = 0
-        for start, retry in enumerate(retries):
-            at = retry.attempt.arrived_at
-            while end < n and retries[end].attempt.arrived_at <= at + width:
-                caller = retries[end].attempt.caller
+        before = -math.inf
+        for start, at in enumerate(arrivals):
+            while end < n and arrivals[end] <= at + width:
+                caller = callers_of[end]
                 callers += not inside[caller]
                 inside[caller] += 1
                 end += 1
-            if callers >= least:
+            # Of those at one instant the first begins the window that holds the others' windows.
+            if callers >= least and at != before:
                 begun = bisect_right(self._opens, at + width + resolution)
                 over = bisect_left(self._closes, at - resolution)
                 candidates = max(begun - over, callers)
@@ -197,9 +192,10 @@ class _Scan:
                 log_p = correction + log_binomial_tail(candidates - 1, chance, callers - 1)
                 if log_p <= self._digest.log_alpha:
                     yield _Span(start, end, callers, candidates, width, log_p)
-            caller = retry.attempt.caller
+            caller = callers_of[start]
             inside[caller] -= 1
             callers -= not inside[caller]
+            before = at
 
 
 def _placed(retry: Retry) -> float:
