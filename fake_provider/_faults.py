@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -142,13 +142,14 @@ def overridden(reply: Reply, fault: Fault) -> Reply:
     return Reply(reply.status, (*kept, *own.items()), chunks, reply.stream)
 
 
-def broken(reply: Reply, fault: Fault, error: Chunk) -> Reply:
+def broken(reply: Reply, fault: Fault, error: Callable[[int], Chunk]) -> Reply:
     """Return an admitted answer with a fault in its middle.
 
     Args:
         reply: The answer as it would have been.
         fault: What happens to it.
-        error: The dialect's error event, for a fault of kind `"error"`.
+        error: Returns the dialect's error event after so many chunks, for a fault of kind
+            `"error"`.
     """
     before = _pieces_before(reply, fault.after or 0)
     sent, (following, *rest) = reply.chunks[:before], reply.chunks[before:]
@@ -161,7 +162,7 @@ def broken(reply: Reply, fault: Fault, error: Chunk) -> Reply:
         return reply._replace(chunks=(*sent, unreadable, *rest))
     if fault.kind == "cut":
         return reply._replace(chunks=sent, cut=True)
-    return reply._replace(chunks=(*sent, error)) if reply.stream else reply
+    return reply._replace(chunks=(*sent, error(before))) if reply.stream else reply
 
 
 def _pieces_before(reply: Reply, pieces: int) -> int:

@@ -18,6 +18,7 @@ from fake_provider._delivery import (
     address,
     async_deliver,
     deliver,
+    query_of,
     received,
 )
 from fake_provider._transport import answer, async_answer
@@ -135,7 +136,9 @@ class ProviderMocker(Mocker):
             if provider is None:
                 return pass_on(self, request)
             body = b"".join(cast("Iterator[bytes]", request.stream))
-            asked = received(request.method.decode(), host, path, request.headers, body)
+            query = query_of(request.url.target)
+            method = request.method.decode()
+            asked = received(method, host, path, request.headers, body, query)
             exchange = provider.begin(asked)
             delivery = deliver(exchange, library, request.extensions)
             return _response(library, exchange.reply, delivery, SyncBody)
@@ -156,7 +159,9 @@ class ProviderMocker(Mocker):
                 return await pass_on(self, request)
             stream = cast("AsyncIterator[bytes]", request.stream)
             body = b"".join([part async for part in stream])
-            asked = received(request.method.decode(), host, path, request.headers, body)
+            query = query_of(request.url.target)
+            method = request.method.decode()
+            asked = received(method, host, path, request.headers, body, query)
             exchange = provider.begin(asked)
             delivery = await async_deliver(exchange, library, request.extensions)
             return _response(library, exchange.reply, delivery, AsyncBody)

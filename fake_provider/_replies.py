@@ -75,6 +75,9 @@ class Replies:
         """Return the dialect's error of a fault's status and code."""
         return dialect.error(fault.status, fault.code, None, self._ids, wall_ns)
 
-    def broken(self, dialect: Dialect, reply: Reply, fault: Fault) -> Reply:
+    def broken(self, dialect: Dialect, ask: Ask, reply: Reply, fault: Fault) -> Reply:
         """Return an answer with a fault in its middle."""
-        return broken(reply, fault, dialect.stream_error(fault.status, fault.code, self._ids))
+        status, code = fault.status, fault.code
+        return broken(
+            reply, fault, lambda sent: dialect.stream_error(ask, status, code, self._ids, sent)
+        )

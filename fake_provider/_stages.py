@@ -154,7 +154,7 @@ class Stages:
         else:
             reply = self._admit(dialect, ask, content, cost, record, wall_ns)
             if fault is not None and reply.status == 200:
-                reply = self._break(dialect, record, reply, fault)
+                reply = self._break(dialect, ask, record, reply, fault)
         return self._exchange(reply, record, wall_ns)
 
     def _record(self, dialect: Dialect, request: Request, owner: Scope, now_ns: int) -> Record:
@@ -250,13 +250,15 @@ class Stages:
         self._note_fault(record, fault, error_code(reply.content))
         return reply
 
-    def _break(self, dialect: Dialect, record: Record, reply: Reply, fault: Fault) -> Reply:
+    def _break(
+        self, dialect: Dialect, ask: Ask, record: Record, reply: Reply, fault: Fault
+    ) -> Reply:
         """Have the fault happen in the middle of an admitted answer."""
         if fault.kind in ("cut", "garbage"):
             record.reason = fault.kind
         elif fault.kind == "error" and reply.stream:
             self._note_fault(record, fault, fault.code)
-        return self._replies.broken(dialect, reply, fault)
+        return self._replies.broken(dialect, ask, reply, fault)
 
     def _note_fault(self, record: Record, fault: Fault, code: str | None) -> None:
         """Note why an attempt fails: by the code of a bill that no wait pays, or by its status."""

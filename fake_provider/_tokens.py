@@ -68,7 +68,8 @@ class CostModel:
         Args:
             body: The decoded body.
             characters: Characters of prompt.
-            max_tokens: Output tokens that the request allows, if it says so.
+            max_tokens: Output tokens that the request allows, if it says so; 0 for one whose
+                answer has none.
 
         Returns:
             The cost in input and output tokens.
@@ -78,7 +79,9 @@ class CostModel:
             TypeError: A function of the user's returned something other than a whole number.
             ValueError: A function of the user's returned a negative number.
         """
-        if self.output_tokens is None:
+        if max_tokens == 0:
+            output = 0  # an embedding has none, whatever an answer has
+        elif self.output_tokens is None:
             output = DEFAULT_OUTPUT_TOKENS
             if max_tokens is not None:
                 output = min(output, max_tokens)

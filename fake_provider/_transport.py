@@ -13,6 +13,7 @@ from fake_provider._delivery import (
     address,
     async_deliver,
     deliver,
+    query_of,
     received,
 )
 
@@ -124,7 +125,8 @@ def answer(
     """
     family = family_of(request)
     body = request.read()
-    asked = received(request.method, host, path, request.headers.raw, body)
+    query = query_of(request.url.raw_path)
+    asked = received(request.method, host, path, request.headers.raw, body, query)
     exchange = provider.begin(asked)
     delivery = deliver(exchange, errors or family.library, request.extensions)
     return _response(family.library, exchange.reply, delivery, family.sync_body)
@@ -140,7 +142,8 @@ async def async_answer(
     """Do what `answer` does, in the running async library."""
     family = family_of(request)
     body = await request.aread()
-    asked = received(request.method, host, path, request.headers.raw, body)
+    query = query_of(request.url.raw_path)
+    asked = received(request.method, host, path, request.headers.raw, body, query)
     exchange = provider.begin(asked)
     delivery = await async_deliver(exchange, errors or family.library, request.extensions)
     return _response(family.library, exchange.reply, delivery, family.async_body)

@@ -209,7 +209,14 @@ class Anthropic:
         reply = _json_reply(status, body, request, advice, ids, wall_ns)
         return Reply(status, override(reply.headers, headers), reply.chunks)
 
-    def stream_error(self, status: int, kind: str | None, ids: Ids) -> Chunk:
+    def stream_error(
+        self,
+        ask: Ask,  # noqa: ARG002
+        status: int,
+        kind: str | None,
+        ids: Ids,
+        sent: int,  # noqa: ARG002
+    ) -> Chunk:
         """Return the `error` event, after which the connection closes."""
         kind = kind or error_type(status)
         body = error_body(status, kind, default_message(status, kind, 0), request_id(ids))

@@ -158,13 +158,15 @@ class Dialect(Protocol):
             headers: Headers to add, or to put in place of the dialect's own.
         """
 
-    def stream_error(self, status: int, kind: str | None, ids: Ids) -> Chunk:
+    def stream_error(self, ask: Ask, status: int, kind: str | None, ids: Ids, sent: int) -> Chunk:
         """Return an error as an event inside a stream whose status line was 200.
 
         Args:
+            ask: What was asked for.
             status: The status that it would have had.
             kind: The dialect's error type or code; the usual one of the status if None.
             ids: Source of identifiers.
+            sent: Chunks of the stream that have been sent before.
         """
 
 

@@ -1,16 +1,21 @@
-"""OpenAI: chat completions."""
+"""OpenAI: chat completions, responses, embeddings, and what is managed beside them."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fake_provider._wire._headers import NS_PER_S, Headers, override, retry_after
+from fake_provider._wire._openai_ask import asked
 from fake_provider._wire._openai_chat import chunks, completion
+from fake_provider._wire._openai_embeddings import embeddings
 from fake_provider._wire._openai_errors import named_error, refusal_body, too_large_body
 from fake_provider._wire._openai_headers import envelope, limit_headers
-from fake_provider._wire._prompt import characters, decoded, quoted
+from fake_provider._wire._openai_managed import JSON, MODELS, managed_body, unknown_url
+from fake_provider._wire._openai_paths import FAMILY, MANAGED, Form, first_part, form_of, is_behind
+from fake_provider._wire._openai_responses import error_event, events, response
+from fake_provider._wire._prompt import quoted
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
@@ -21,22 +26,36 @@ if TYPE_CHECKING:
     from fake_provider._wire._shapes import Content, Hint, Ids, Request, Shelf, Usage
 
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
-_CHAT = "/chat/completions"
+_SSE = "text/event-stream; charset=utf-8"
 
 
 class OpenAI:
-    """The dialect of api.openai.com."""
+    """The dialect of api.openai.com, and the base of those that are compatible with it.
+
+    A compatible dialect states what it serves and overrides what it says in its own way: its
+    headers, its refusals, its errors.
+    """
 
     name = "openai"
-    hosts = ("api.openai.com",)
+    hosts: tuple[str, ...] = ("api.openai.com",)
     env: Mapping[str, str] = {
         "OPENAI_API_KEY": "sk-fake-provider",
         "OPENAI_BASE_URL": "https://api.openai.com/v1",
     }
+    forms: tuple[Form, ...] = ("chat", "responses", "count_tokens", "embeddings", *MANAGED)
+    models: tuple[str, ...] = MODELS
 
     def owns(self, path: str) -> bool:
-        """Return True for the path of chat completions, whatever precedes it."""
-        return path.endswith(_CHAT)
+        """Return True for a path that runs a model, unless it begins with another's name.
+
+        Models, files and batches have paths that other APIs use as well: they are this dialect's
+        behind its own name. Deployments are Azure's.
+        """
+        if is_behind("openai", path):
+            return form_of(path) is not None and "/openai/deployments/" not in path
+        form = form_of(path)
+        runs_model = form is not None and form not in MANAGED
+        return runs_model and first_part(path) not in FAMILY and "/openai/deployments/" not in path
 
     def api_key(self, headers: Mapping[str, str]) -> str:
         """Return the key of `Authorization: Bearer`."""
@@ -54,33 +73,25 @@ class OpenAI:
 
     def parse(self, request: Request) -> Ask:
         """Return what a request asks for, or raise BadRequest in the API's words."""
-        if not self.owns(request.path) or request.method != "POST":
-            raise BadRequest(
-                404, "invalid_request_error", f"Invalid URL ({request.method} {request.path})"
-            )
+        form = form_of(request.path)
+        if form is None or form not in self.forms:
+            raise unknown_url(request)
+        if form not in MANAGED and request.method != "POST":
+            raise unknown_url(request)
         if not self.api_key(request.headers):
-            raise BadRequest(
-                401,
-                "invalid_request_error",
-                "You didn't provide an API key. You need to provide your API key in an "
-                "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
-            )
-        try:
-            body = decoded(request.body)
-        except ValueError as error:
-            raise _invalid(f"We could not parse the JSON body of your request: {error}") from None
-        model = body.get("model")
-        if not model:
-            raise _invalid("you must provide a model parameter")
-        if not isinstance(model, str):
-            raise _wrong_type("model", "a string")
-        _check_messages(body)
-        stream = body.get("stream") or False
-        if not isinstance(stream, bool):
-            raise _wrong_type("stream", "a boolean")
-        _check_stream_options(body)
-        prompt = characters(body["messages"], body.get("tools"))
-        return Ask("generate", model, _max_tokens(body), stream, prompt, body)
+            raise self.keyless()
+        if form in MANAGED:
+            return Ask("manage", "", None, stream=False, characters=0, body={})
+        return asked(form, request.body, request.path)
+
+    def keyless(self) -> BadRequest:
+        """Return the refusal of a request without a key."""
+        return BadRequest(
+            401,
+            "invalid_request_error",
+            "You didn't provide an API key. You need to provide your API key in an "
+            "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
+        )
 
     def served(
         self,
@@ -91,34 +102,42 @@ class OpenAI:
         ids: Ids,
         wall_ns: int,
     ) -> Reply:
-        """Return the completion, or its stream."""
-        identity = f"chatcmpl-{ids.base58(29)}"
+        """Return the answer in the form that was asked for, or its stream."""
         created = wall_ns // NS_PER_S
-        model = quoted(ask.model)
-        limits = limit_headers(levels)
-        if not ask.stream:
-            body = completion(identity, created, model, content, usage, ids)
-            return _json_reply(200, body, limits, ids, wall_ns)
-        options = ask.body.get("stream_options") or {}
-        include_usage = options.get("include_usage") is True
-        return Reply(
-            status=200,
-            headers=(*envelope("text/event-stream; charset=utf-8", ids, wall_ns), *limits),
-            chunks=chunks(
+        limits = self.limit_headers(ask, levels)
+        form = form_of(ask.target) if ask.target else "chat"
+        if ask.endpoint == "embed":
+            return self._json(200, embeddings(ask, usage), limits, ids, wall_ns)
+        if form == "responses":
+            if not ask.stream:
+                body = response(ask, content, usage, ids, created)
+                return self._json(200, body, limits, ids, wall_ns)
+            stream = events(ask, content, usage, ids, created)
+        else:
+            identity, model = f"chatcmpl-{ids.base58(29)}", quoted(ask.model)
+            if not ask.stream:
+                body = completion(identity, created, model, content, usage, ids)
+                return self._json(200, body, limits, ids, wall_ns)
+            options = ask.body.get("stream_options") or {}
+            include_usage = options.get("include_usage") is True
+            stream = chunks(
                 identity, created, model, content, usage, ids, include_usage=include_usage
-            ),
-            stream=True,
-        )
+            )
+        return Reply(200, (*self.envelope(_SSE, ids, wall_ns), *limits), stream, stream=True)
 
-    def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
-        """Return that there is no such endpoint: none is answered yet."""
-        return self.error(404, None, f"Invalid URL ({request.method} {request.path})", ids, wall_ns)
+    def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:
+        """Return the models, a file, or what became of a batch."""
+        try:
+            kind, body = managed_body(request, shelf, ids, wall_ns, self.models)
+        except BadRequest as error:
+            return self.error(error.status, error.kind, error.message, ids, wall_ns)
+        return self._json(200, body, (), ids, wall_ns, kind)
 
     def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
         """Return a count of input tokens, as the Responses API words it."""
         count = {"object": "response.input_tokens", "input_tokens": input_tokens}
         body = f"{json.dumps(count, indent=2)}\n".encode()
-        return _json_reply(200, body, (), ids, wall_ns)
+        return self._json(200, body, (), ids, wall_ns)
 
     def refused(
         self,
@@ -131,11 +150,18 @@ class OpenAI:
         *,
         requested: int,
     ) -> Reply:
-        """Return the 429 that names the limit, what is used and asked for, and the wait."""
+        """Return the 429 that names the limit, what is used and asked for, and the wait.
+
+        One of the Responses API has been seen without the limits' headers, which are therefore
+        left out where they are not the hint, and two spaces a level.
+        """
         level = next(level for level in levels if level.limit == violated)
         body = refusal_body(ask.model, level, hint, requested)
-        headers = (*limit_headers(levels, violated, hint), *retry_after(hint, wall_ns))
-        return _json_reply(429, body, headers, ids, wall_ns)
+        limits = self.limit_headers(ask, levels, violated, hint)
+        if form_of(ask.target) == "responses":
+            body = f"{json.dumps(json.loads(body), indent=2)}\n".encode()
+            limits = limits if hint.form == "reset" else ()
+        return self._json(429, body, (*limits, *retry_after(hint, wall_ns)), ids, wall_ns)
 
     def too_large(
         self,
@@ -149,7 +175,7 @@ class OpenAI:
     ) -> Reply:
         """Return the 429 of a request too large: same status and code, another message."""
         body = too_large_body(ask.model, violated, requested)
-        return _json_reply(429, body, limit_headers(levels), ids, wall_ns)
+        return self._json(429, body, self.limit_headers(ask, levels), ids, wall_ns)
 
     def error(
         self,
@@ -161,64 +187,53 @@ class OpenAI:
         headers: Headers = (),
     ) -> Reply:
         """Return any other error; `kind` is an error code, or a type where there is no code."""
-        reply = _json_reply(status, named_error(status, kind, message), (), ids, wall_ns)
-        return Reply(status, override(reply.headers, headers), reply.chunks)
+        reply = self._json(status, self.error_body(status, kind, message), (), ids, wall_ns)
+        return reply._replace(headers=override(reply.headers, headers))
 
-    def stream_error(self, status: int, kind: str | None, ids: Ids) -> Chunk:  # noqa: ARG002
+    def stream_error(
+        self,
+        ask: Ask,
+        status: int,
+        kind: str | None,
+        ids: Ids,  # noqa: ARG002
+        sent: int,
+    ) -> Chunk:
         """Return the error as an event, after which the stream ends."""
-        compact = json.dumps(json.loads(named_error(status, kind, None)), separators=(",", ":"))
-        return Chunk(f"data: {compact}\n\n".encode())
+        error = json.loads(self.error_body(status, kind, None))
+        if form_of(ask.target) == "responses":
+            return error_event(json.dumps(error["error"], separators=(",", ":")), sent)
+        return Chunk(f"data: {json.dumps(error, separators=(',', ':'))}\n\n".encode())
 
+    # ---------------------------------------------------- what a compatible dialect overrides
 
-def _json_reply(status: int, body: bytes, headers: Headers, ids: Ids, wall_ns: int) -> Reply:
-    """Return a reply of one JSON body."""
-    head = envelope("application/json", ids, wall_ns)
-    length = ("content-length", str(len(body)))
-    return Reply(status, (*head, length, *headers), (Chunk(body),))
+    def envelope(self, content_type: str, ids: Ids, wall_ns: int) -> Headers:
+        """Return the headers that every answer has."""
+        return envelope(content_type, ids, wall_ns)
 
+    def limit_headers(
+        self,
+        ask: Ask,  # noqa: ARG002
+        levels: tuple[Level, ...],
+        violated: Limit | None = None,
+        hint: Hint | None = None,
+    ) -> Headers:
+        """Return where the limits stand."""
+        return limit_headers(levels, violated, hint)
 
-def _invalid(message: str) -> BadRequest:
-    """Return the refusal of a malformed request."""
-    return BadRequest(400, "invalid_request_error", message)
+    def error_body(self, status: int, kind: str | None, message: str | None) -> bytes:
+        """Return the body of an error that is no refusal by a limit."""
+        return named_error(status, kind, message)
 
-
-def _wrong_type(name: str, expected: str) -> BadRequest:
-    """Return the refusal of a field of the wrong type."""
-    return _invalid(f"Invalid type for '{name}': expected {expected}.")
-
-
-def _check_messages(body: Mapping[str, Any]) -> None:
-    """Raise unless the body has messages, each an object with a role."""
-    messages = body.get("messages")
-    if messages is None:
-        raise _invalid("Missing required parameter: 'messages'.")
-    if not isinstance(messages, list):
-        raise _wrong_type("messages", "an array of objects")
-    if not messages:
-        raise _invalid("Invalid 'messages': empty array. Expected at least 1 message.")
-    for index, message in enumerate(messages):
-        if not isinstance(message, dict):
-            raise _wrong_type(f"messages[{index}]", "an object")
-        if "role" not in message:
-            raise _invalid(f"Missing required parameter: 'messages[{index}].role'.")
-
-
-def _check_stream_options(body: Mapping[str, Any]) -> None:
-    """Raise unless the stream's options, if there are any, are an object."""
-    options = body.get("stream_options")
-    if options is not None and not isinstance(options, dict):
-        raise _wrong_type("stream_options", "an object")
-
-
-def _max_tokens(body: Mapping[str, Any]) -> int | None:
-    """Return the output tokens that the request allows; the older name counts if it is alone."""
-    for name in ("max_completion_tokens", "max_tokens"):
-        value = body.get(name)
-        if value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise _wrong_type(name, "an integer")
-        if value < 1:
-            raise _invalid(f"Invalid value for '{name}': must be at least 1.")
-        return value
-    return None
+    def _json(
+        self,
+        status: int,
+        body: bytes,
+        headers: Headers,
+        ids: Ids,
+        wall_ns: int,
+        content_type: str = JSON,
+    ) -> Reply:
+        """Return a reply of one body."""
+        head = self.envelope(content_type, ids, wall_ns)
+        length = ("content-length", str(len(body)))
+        return Reply(status, (*head, length, *headers), (Chunk(body),))

@@ -53,7 +53,15 @@ _ERRORS: dict[str, tuple[str, str | None, str | None]] = {
         ),
     ),
     "rate_limit_exceeded": ("requests", "rate_limit_exceeded", "Rate limit reached for requests"),
-    "slow_down": ("rate_limit_error", "slow_down", None),
+    "slow_down": (
+        "rate_limit_error",
+        "slow_down",
+        (
+            "Your request rate has risen too fast. Reduce it to what it was, keep it there for at "
+            "least 15 minutes, and then raise it gradually."
+        ),
+    ),
+    "model_not_found": ("invalid_request_error", "model_not_found", None),
     "server_error": (
         "server_error",
         None,

@@ -10,6 +10,7 @@ from typing import Any
 FRAMING = frozenset(
     {
         "cache_control",
+        "call_id",
         "file",
         "id",
         "image_url",

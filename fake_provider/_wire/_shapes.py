@@ -26,6 +26,7 @@ class Request(NamedTuple):
         path: Path without query.
         headers: Header values by lower-case name.
         body: The body, read to its end.
+        query: The query as it was sent, without the question mark.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Request(NamedTuple):
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = ""
 
 
 class Ask(NamedTuple):
@@ -46,6 +48,8 @@ class Ask(NamedTuple):
         stream: True if the answer is to be streamed.
         characters: Characters of prompt, for the default estimate of its tokens.
         body: The decoded body.
+        target: Path, with the query where the answer depends on it; empty for the dialect's
+            usual one.
     """
 
     endpoint: Endpoint
@@ -54,6 +58,7 @@ class Ask(NamedTuple):
     stream: bool
     characters: int
     body: Mapping[str, Any]
+    target: str = ""
 
 
 class ToolCall(NamedTuple):

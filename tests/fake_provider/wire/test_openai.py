@@ -41,7 +41,8 @@ def request(changes=(), headers=HEADERS, path="/v1/chat/completions", method="PO
 def test_a_request_is_read_into_terms_that_no_dialect_owns() -> None:
     """Model, streaming and characters come from the body; nothing is reserved by default."""
     ask = DIALECT.parse(request({"stream": True}))
-    assert ask == Ask("generate", "gpt-4o", None, True, 5, {**BODY, "stream": True})
+    read = {**BODY, "stream": True}
+    assert ask == Ask("generate", "gpt-4o", None, True, 5, read, "/v1/chat/completions")
     assert DIALECT.api_key(HEADERS) == "sk-test"
 
 
@@ -90,7 +91,7 @@ def test_a_malformed_field_is_a_400_that_names_it(changes, message) -> None:
 @pytest.mark.parametrize(
     ("how", "status", "message"),
     [
-        ({"path": "/v1/models"}, 404, "Invalid URL (POST /v1/models)"),
+        ({"path": "/v1/images"}, 404, "Invalid URL (POST /v1/images)"),
         ({"method": "GET"}, 404, "Invalid URL (GET /v1/chat/completions)"),
         (
             {"headers": {"authorization": "Basic k"}},

@@ -238,7 +238,14 @@ def test_the_quota_s_body_has_the_bytes_that_were_seen() -> None:
         (401, None, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
         (404, None, "invalid_request_error", None, "HTTP status 404"),
         (429, None, "requests", "rate_limit_exceeded", "Rate limit reached for requests"),
-        (429, "slow_down", "rate_limit_error", "slow_down", "HTTP status 429"),
+        (
+            429,
+            "slow_down",
+            "rate_limit_error",
+            "slow_down",
+            "Your request rate has risen too fast.",
+        ),
+        (418, "teapot", "invalid_request_error", "teapot", "HTTP status 418"),
         (
             429,
             "project_spend_limit_exceeded",

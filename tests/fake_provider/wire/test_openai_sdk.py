@@ -100,4 +100,4 @@ def test_the_sdk_is_told_of_a_malformed_request() -> None:
     with pytest.raises(openai.BadRequestError, match="must be at least 1"):
         client.chat.completions.create(**BODY, max_tokens=0)
     with pytest.raises(openai.NotFoundError, match="Invalid URL"):
-        client.models.list()
+        client.completions.create(model="gpt-4o", prompt="hello")

@@ -26,6 +26,28 @@ def loaded(reply):
     return json.loads(body(reply))
 
 
+def extras(value, where=""):
+    """The fields of an SDK's parsed answer that its types do not know, however deep."""
+    if isinstance(value, (list, tuple)):
+        return [name for index, one in enumerate(value) for name in extras(one, f"{where}.{index}")]
+    if not hasattr(value, "model_extra"):
+        return []
+    unknown = [f"{where}.{name}" for name in value.model_extra or {} if name[0] != "_"]
+    for name in type(value).model_fields:
+        unknown += extras(getattr(value, name), f"{where}.{name}")
+    return unknown
+
+
+def strict(kind, data, untyped=()):
+    """An answer, validated by an SDK's type: each field of the right type, none unknown to it.
+
+    `untyped` are fields that the API has and the SDK's type has not, such as `.store`.
+    """
+    parsed = kind.model_validate(data)
+    assert extras(parsed) == list(untyped)
+    return parsed
+
+
 def full(limits):
     """Every limit at its full level."""
     return tuple(Level(limit, limit.capacity, 0) for limit in limits)
