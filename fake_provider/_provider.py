@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,7 +22,7 @@ from fake_provider._service import ServiceTime, service_time
 from fake_provider._stages import Model, Stages
 from fake_provider._tokens import CostModel, Tokens
 from fake_provider._trace import Trace
-from fake_provider._wire import DIALECTS
+from fake_provider._wire import variables
 from fake_provider.virtual_time import RealClock, VirtualClock
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class FakeProvider:
             hint=hint_style(hint),
             seed=whole_number("seed", seed, at_least=0),
         )
+        self._dialect = dialect
         names = Hosts(dialect, {} if hosts is None else hosts, allow_hosts)
         _one_of("door", door, DOORS)
         self.clock: VirtualClock | RealClock
@@ -169,7 +171,7 @@ class FakeProvider:
     @property
     def env(self) -> dict[str, str]:
         """Variables that point the SDKs at the provider; they are set while it is open."""
-        return {name: value for known in DIALECTS.values() for name, value in known.env.items()}
+        return variables(os.environ, self._dialect)
 
     @property
     def transport(self) -> ProviderTransport:

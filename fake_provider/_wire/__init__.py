@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fake_provider._wire._dialects import DIALECTS, Dialect
+from fake_provider._wire._dialects import DIALECTS, Dialect, variables
 
-__all__ = ["DIALECTS", "Dialect"]
+__all__ = ["DIALECTS", "Dialect", "variables"]

@@ -61,9 +61,10 @@ class Anthropic:
     def owns(self, path: str) -> bool:
         """Return True for the paths of the Messages API, whatever precedes them.
 
-        A list of models is a path of other APIs as well.
+        A list of models is a path of other APIs as well: it is this one's behind `/anthropic/`.
         """
-        return "/v1/messages" in path and _endpoint(path) is not None
+        ours = "/v1/messages" in path or path.startswith("/anthropic/")
+        return ours and _endpoint(path) is not None
 
     def api_key(self, headers: Mapping[str, str]) -> str:
         """Return the key of `X-Api-Key` (SDK 1.x and before) or `Authorization` (2.x)."""

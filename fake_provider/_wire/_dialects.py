@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from fake_provider._wire._anthropic import Anthropic
+from fake_provider._wire._azure import Azure
+from fake_provider._wire._deepseek import DeepSeek
+from fake_provider._wire._groq import Groq
+from fake_provider._wire._mistral import Mistral
 from fake_provider._wire._openai import OpenAI
+from fake_provider._wire._openrouter import OpenRouter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
@@ -170,4 +175,35 @@ class Dialect(Protocol):
         """
 
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (Anthropic(), OpenAI())}
+EVERY: tuple[Dialect, ...] = (
+    Anthropic(),
+    Azure(),
+    DeepSeek(),
+    Groq(),
+    Mistral(),
+    OpenAI(),
+    OpenRouter(),
+)
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in EVERY}
+
+
+def variables(present: Container[str], dialect: str | None = None) -> dict[str, str]:
+    """Return the variables that point the SDKs at the provider, with their values.
+
+    Those of Azure are among them if they are wanted: with both OpenAI's and Azure's key set, the
+    client of the module `openai` refuses to choose.
+
+    Args:
+        present: Names of variables that are set already; one of Azure's own says it is wanted.
+        dialect: The one dialect that is answered in, if there is one.
+    """
+    azure = DIALECTS["azure"]
+    wanted = dialect == azure.name or any(
+        name in present for name in azure.env if name.startswith("AZURE_")
+    )
+    return {
+        name: value
+        for known in DIALECTS.values()
+        if known is not azure or wanted
+        for name, value in known.env.items()
+    }

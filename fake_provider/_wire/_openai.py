@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fake_provider._wire._headers import NS_PER_S, Headers, override, retry_after
 from fake_provider._wire._openai_ask import asked
@@ -12,7 +12,7 @@ from fake_provider._wire._openai_chat import chunks, completion
 from fake_provider._wire._openai_embeddings import embeddings
 from fake_provider._wire._openai_errors import named_error, refusal_body, too_large_body
 from fake_provider._wire._openai_headers import envelope, limit_headers
-from fake_provider._wire._openai_managed import JSON, MODELS, managed_body, unknown_url
+from fake_provider._wire._openai_managed import JSON, managed_body, unknown_url
 from fake_provider._wire._openai_paths import FAMILY, MANAGED, Form, first_part, form_of, is_behind
 from fake_provider._wire._openai_responses import error_event, events, response
 from fake_provider._wire._prompt import quoted
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fake_provider._wire._shapes import Content, Hint, Ids, Request, Shelf, Usage
 
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
-_SSE = "text/event-stream; charset=utf-8"
+SSE = "text/event-stream; charset=utf-8"
 
 
 class OpenAI:
@@ -43,7 +43,15 @@ class OpenAI:
         "OPENAI_BASE_URL": "https://api.openai.com/v1",
     }
     forms: tuple[Form, ...] = ("chat", "responses", "count_tokens", "embeddings", *MANAGED)
-    models: tuple[str, ...] = MODELS
+    models: tuple[str, ...] = (
+        "gpt-4o",
+        "gpt-4o-mini",
+        "gpt-5",
+        "gpt-5-mini",
+        "text-embedding-3-small",
+    )
+    # What is told of each model.
+    told: Mapping[str, Any] = {"owned_by": "system"}
 
     def owns(self, path: str) -> bool:
         """Return True for a path that runs a model, unless it begins with another's name.
@@ -105,9 +113,9 @@ class OpenAI:
         """Return the answer in the form that was asked for, or its stream."""
         created = wall_ns // NS_PER_S
         limits = self.limit_headers(ask, levels)
-        form = form_of(ask.target) if ask.target else "chat"
+        form = _form(ask)
         if ask.endpoint == "embed":
-            return self._json(200, embeddings(ask, usage), limits, ids, wall_ns)
+            return self._json(200, self.embeddings(ask, usage, ids), limits, ids, wall_ns)
         if form == "responses":
             if not ask.stream:
                 body = response(ask, content, usage, ids, created)
@@ -123,12 +131,13 @@ class OpenAI:
             stream = chunks(
                 identity, created, model, content, usage, ids, include_usage=include_usage
             )
-        return Reply(200, (*self.envelope(_SSE, ids, wall_ns), *limits), stream, stream=True)
+        return Reply(200, (*self.envelope(SSE, ids, wall_ns), *limits), stream, stream=True)
 
     def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:
         """Return the models, a file, or what became of a batch."""
         try:
-            kind, body = managed_body(request, shelf, ids, wall_ns, self.models)
+            models = dict.fromkeys(self.models, self.told)
+            kind, body = managed_body(request, shelf, ids, wall_ns, models)
         except BadRequest as error:
             return self.error(error.status, error.kind, error.message, ids, wall_ns)
         return self._json(200, body, (), ids, wall_ns, kind)
@@ -158,7 +167,7 @@ class OpenAI:
         level = next(level for level in levels if level.limit == violated)
         body = refusal_body(ask.model, level, hint, requested)
         limits = self.limit_headers(ask, levels, violated, hint)
-        if form_of(ask.target) == "responses":
+        if _form(ask) == "responses":
             body = f"{json.dumps(json.loads(body), indent=2)}\n".encode()
             limits = limits if hint.form == "reset" else ()
         return self._json(429, body, (*limits, *retry_after(hint, wall_ns)), ids, wall_ns)
@@ -200,7 +209,7 @@ class OpenAI:
     ) -> Chunk:
         """Return the error as an event, after which the stream ends."""
         error = json.loads(self.error_body(status, kind, None))
-        if form_of(ask.target) == "responses":
+        if _form(ask) == "responses":
             return error_event(json.dumps(error["error"], separators=(",", ":")), sent)
         return Chunk(f"data: {json.dumps(error, separators=(',', ':'))}\n\n".encode())
 
@@ -220,6 +229,10 @@ class OpenAI:
         """Return where the limits stand."""
         return limit_headers(levels, violated, hint)
 
+    def embeddings(self, ask: Ask, usage: Usage, ids: Ids) -> bytes:  # noqa: ARG002
+        """Return the body of an answer of vectors."""
+        return embeddings(ask, usage)
+
     def error_body(self, status: int, kind: str | None, message: str | None) -> bytes:
         """Return the body of an error that is no refusal by a limit."""
         return named_error(status, kind, message)
@@ -237,3 +250,8 @@ class OpenAI:
         head = self.envelope(content_type, ids, wall_ns)
         length = ("content-length", str(len(body)))
         return Reply(status, (*head, length, *headers), (Chunk(body),))
+
+
+def _form(ask: Ask) -> Form | None:
+    """Return what was asked for, by the path that it was sent to."""
+    return form_of(ask.target.partition("?")[0])

@@ -24,17 +24,16 @@ _DIMENSIONS = {"text-embedding-3-large": 3_072, "mistral-embed": 1_024}
 _LARGEST = 1 << 15
 
 
-def embeddings(ask: Ask, usage: Usage, default: str = "float") -> bytes:
+def embeddings(ask: Ask, usage: Usage) -> bytes:
     """Return the body of an answer: a vector of each input, two spaces a level.
 
     Args:
         ask: What was asked for.
         usage: What it reports.
-        default: Encoding of the vectors where the request names none.
     """
     body = ask.body
     dimensions = body.get("dimensions") or _DIMENSIONS.get(ask.model, DIMENSIONS)
-    encoding = body.get("encoding_format") or default
+    encoding = body.get("encoding_format")
     rows: list[dict[str, Any]] = []
     for index, given in enumerate(inputs(body)):
         floats = vector(given if isinstance(given, str) else json.dumps(given), dimensions)

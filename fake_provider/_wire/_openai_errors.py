@@ -119,7 +119,7 @@ def refusal_body(model: str, level: Level, hint: Hint, requested: int) -> bytes:
         again = f" Please try again in {go_duration(ceil_div(wait, NS_PER_MS))}."
     message = (
         f"Rate limit reached for {model} in organization {ORGANIZATION} on "
-        f"{_dimension(level.limit)}: Limit {level.limit.amount}, Used {_used(level)}, "
+        f"{_dimension(level.limit)}: Limit {level.limit.amount}, Used {used(level)}, "
         f"Requested {requested}.{again} {LEARN_MORE}"
     )
     return error_body(message, level.limit.unit, "rate_limit_exceeded")
@@ -143,8 +143,8 @@ def _dimension(limit: Limit) -> str:
     return f"{limit.unit} per {span} ({limit.unit[0].upper()}P{letter})"
 
 
-def _used(level: Level) -> int:
-    """Return the units in use, which are above the limit where refusals overdrew a bucket."""
+def used(level: Level) -> int:
+    """Return the units of a level in use, above the limit where refusals overdrew a bucket."""
     limit = level.limit
     debt = 0
     if limit.algorithm == "token-bucket" and level.remaining == 0:

@@ -68,7 +68,7 @@ def limit_headers(
     obeyed = violated if form == "reset" else None
     headers: list[tuple[str, str]] = []
     resets: list[tuple[str, str]] = []
-    for unit, level in _stated(levels, obeyed).items():
+    for unit, level in stated_levels(levels, obeyed).items():
         reset_ms = level.full_ns // NS_PER_MS
         if level.limit == obeyed:
             reset_ms = ceil_div(level.full_ns, NS_PER_MS)
@@ -80,8 +80,13 @@ def limit_headers(
     return (*headers, *(() if form == "none" else resets))
 
 
-def _stated(levels: tuple[Level, ...], obeyed: Limit | None) -> dict[str, Level]:
-    """Return the level that stands for requests and the one that stands for tokens."""
+def stated_levels(levels: tuple[Level, ...], obeyed: Limit | None) -> dict[str, Level]:
+    """Return the level that stands for requests and the one that stands for tokens.
+
+    Args:
+        levels: Every limit's level after the decision.
+        obeyed: The limit whose reset is the hint, if one is; it stands for its unit.
+    """
     stated: dict[str, Level] = {}
 
     def rank(level: Level) -> tuple[bool, bool, int]:

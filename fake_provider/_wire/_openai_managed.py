@@ -18,11 +18,10 @@ from fake_provider._wire._openai_paths import managed_path
 from fake_provider._wire._shapes import BadRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from fake_provider._wire._shapes import Ids, Request, Shelf
 
-MODELS = ("gpt-4o", "gpt-4o-mini", "gpt-5", "gpt-5-mini", "text-embedding-3-small")
 # 1 January 2026.
 CREATED_S = 1_767_225_600
 
@@ -34,7 +33,7 @@ def managed_body(
     shelf: Shelf,
     ids: Ids,
     wall_ns: int,
-    models: Iterable[str] = MODELS,
+    models: Mapping[str, Mapping[str, Any]],
 ) -> tuple[str, bytes]:
     """Return content type and body that answer a request about models, files or batches.
 
@@ -43,7 +42,7 @@ def managed_body(
         shelf: Files and batches of one API key, by id.
         ids: Source of identifiers.
         wall_ns: POSIX nanoseconds now.
-        models: The models to list.
+        models: The models to list, each with what is told of it beside its name.
 
     Raises:
         BadRequest: There is no such thing, or the request for one is malformed.
@@ -54,7 +53,7 @@ def managed_body(
     now_s = wall_ns // NS_PER_S
     settle(shelf, ids, now_s)
     if parts["models"]:
-        return _json(_models(request, tuple(models), parts["model"]))
+        return _json(_models(request, models, parts["model"]))
     if parts["batches"]:
         return _json(batch_answer(request, shelf, ids, now_s))
     return _files(request, shelf, ids, now_s)
@@ -66,13 +65,15 @@ def unknown_url(request: Request) -> BadRequest:
     return BadRequest(404, "invalid_request_error", wrong)
 
 
-def _models(request: Request, models: tuple[str, ...], identity: str | None) -> dict[str, Any]:
+def _models(
+    request: Request, models: Mapping[str, Mapping[str, Any]], identity: str | None
+) -> dict[str, Any]:
     """Return the list of models, or one of them."""
     if request.method != "GET":
         raise unknown_url(request)
     rows = [
-        {"id": each, "object": "model", "created": CREATED_S, "owned_by": "system"}
-        for each in models
+        {"id": each, "object": "model", "created": CREATED_S, **told}
+        for each, told in models.items()
         if identity in (None, each)
     ]
     if not rows:

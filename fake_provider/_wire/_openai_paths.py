@@ -19,7 +19,7 @@ _ENDINGS: dict[str, Form] = {
     "/embeddings": "embeddings",
 }
 _MANAGED = re.compile(
-    r"/(?:(?P<models>models)(?:/(?P<model>.+))?"
+    r"(?<!/messages)/(?:(?P<models>models)(?:/(?P<model>.+))?"
     r"|(?P<files>files)(?:/(?P<file>[^/]+)(?P<content>/content)?)?"
     r"|(?P<batches>batches)(?:/(?P<batch>[^/]+)(?P<cancel>/cancel)?)?)$"
 )

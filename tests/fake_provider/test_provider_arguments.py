@@ -8,7 +8,9 @@ import pytest
 
 from fake_provider import FakeProvider, Fault, HintStyle, Limits, ServiceTime
 from fake_provider._tokens import CostModel
+from fake_provider._wire import DIALECTS
 
+NAMES = ", ".join(DIALECTS)
 PRESETS = "anthropic-build, anthropic-legacy-tier1, *anthropic-start"
 
 
@@ -74,8 +76,8 @@ STATUS = "status must be 200, or a whole number from 300 to 599"
 @pytest.mark.parametrize(
     ("arguments", "kind", "expected"),
     [
-        ({"dialect": "azure"}, ValueError, "dialect must be one of anthropic, openai, got 'azure'"),
-        ({"dialect": 5}, ValueError, "dialect must be one of anthropic, openai, got 5"),
+        ({"dialect": "azur"}, ValueError, f"dialect must be one of {NAMES}, got 'azur'"),
+        ({"dialect": 5}, ValueError, f"dialect must be one of {NAMES}, got 5"),
         ({"door": "back"}, ValueError, "door must be one of in-process, got 'back'"),
         ({"clock": "fast"}, ValueError, "clock must be one of virtual, real, got 'fast'"),
         ({"schedule": "lifo"}, ValueError, "schedule must be 'fifo' or 'random', got 'lifo'"),
@@ -92,9 +94,9 @@ STATUS = "status must be 200, or a whole number from 300 to 599"
         ({"hosts": 0}, TypeError, f"{HOSTS}, got 0"),
         ({"hosts": {5: "openai"}}, TypeError, f"{HOSTS}, got {{5: *}}"),
         (
-            {"hosts": {"gw.corp": "azure"}},
+            {"hosts": {"gw.corp": "azur"}},
             ValueError,
-            "hosts['gw.corp'] must be one of anthropic, openai, got 'azure'",
+            f"hosts['gw.corp'] must be one of {NAMES}, got 'azur'",
         ),
         ({"allow_hosts": "a.b"}, TypeError, f"{ALLOW}, got 'a.b'"),
         ({"allow_hosts": 5}, TypeError, f"{ALLOW}, got 5"),

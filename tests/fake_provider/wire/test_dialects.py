@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
+from collections import defaultdict
 
 import pytest
 
 from fake_provider._hosts import Hosts
 from fake_provider._limits import Limits
-from fake_provider._wire import DIALECTS, Dialect
+from fake_provider._wire import DIALECTS, Dialect, variables
 from fake_provider._wire._answer import PLAIN
 from fake_provider._wire._shapes import Ask, Hint, Ids, Usage
 from tests.fake_provider.wire.wiring import NOW, body, full
@@ -54,27 +56,106 @@ def test_nobody_answers_what_is_nobody_s() -> None:
 
 def test_an_unknown_dialect_is_an_error_that_lists_the_known_ones() -> None:
     """The message names the host, the value and what is allowed."""
-    message = "hosts['llm.corp'] must be one of anthropic, openai, got 'antropic'"
+    message = f"hosts['llm.corp'] must be one of {', '.join(DIALECTS)}, got 'antropic'"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Hosts(None, {"llm.corp": "antropic"}, ())
 
 
+PATHS = (
+    MESSAGES,
+    "/v1/messages/count_tokens",
+    CHAT,
+    "/v1/responses",
+    "/v1/responses/input_tokens",
+    "/v1/embeddings",
+    "/v1/models",
+    "/v1/batches",
+    "/v1/files",
+    "/v1/messages/batches",
+    "/openai/v1/chat/completions",
+    "/openai/v1/models",
+    "/openai/deployments/gpt-5/chat/completions",
+    "/openai/deployments/gpt-5/embeddings",
+    "/openai/responses",
+    "/api/v1/chat/completions",
+    "/chat/completions",
+)
+
+
 def test_no_two_dialects_claim_one_host_or_path() -> None:
-    """Hosts and paths are each owned by exactly one dialect."""
+    """Hosts and paths are each owned by one dialect at most, also behind each one's name."""
     hosts = [host for dialect in DIALECTS.values() for host in dialect.hosts]
     assert len(hosts) == len(set(hosts))
-    for path in (MESSAGES, CHAT):
-        assert len([dialect for dialect in DIALECTS.values() if dialect.owns(path)]) == 1
+    for path in (*PATHS, *(f"/{first}{path}" for first in DIALECTS for path in PATHS)):
+        claims = [dialect.name for dialect in DIALECTS.values() if dialect.owns(path)]
+        assert len(claims) <= 1, path
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/openai/deployments/gpt-5/chat/completions", "azure"),
+        ("/gateway/openai/deployments/gpt-5/embeddings", "azure"),
+        ("/azure/openai/v1/chat/completions", "azure"),
+        ("/azure/openai/deployments/gpt-5/chat/completions", "azure"),
+        ("/openai/v1/chat/completions", "openai"),
+        ("/openai/v1/models", "openai"),
+        ("/openai/v1/batches/batch_1/cancel", "openai"),
+        ("/openai/v1/files", "openai"),
+        ("/v1/responses", "openai"),
+        ("/llm/v1/embeddings", "openai"),
+        ("/groq/openai/v1/chat/completions", "groq"),
+        ("/groq/openai/v1/models", "groq"),
+        ("/mistral/v1/embeddings", "mistral"),
+        ("/openrouter/api/v1/chat/completions", "openrouter"),
+        ("/deepseek/chat/completions", "deepseek"),
+        ("/anthropic/v1/models", "anthropic"),
+        ("/anthropic/v1/messages/batches/b_1/results", "anthropic"),
+        ("/v1/files", None),
+        ("/v1/batches", None),
+        ("/groq/v1/embeddings", None),
+        ("/v1/images", None),
+    ],
+)
+def test_a_path_tells_whose_it_is(path, expected) -> None:
+    """On an unknown host a dialect's name comes first, then what is in no other's API."""
+    assert name("gateway.example", path) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("my-resource.openai.azure.com", "azure"),
+        ("my-resource.cognitiveservices.azure.com", "azure"),
+        ("my-project.services.ai.azure.com", "azure"),
+        ("api.eu.mistral.ai", "mistral"),
+        ("openai.azure.com", None),
+    ],
+)
+def test_a_family_of_hosts_is_told_by_a_pattern(host, expected) -> None:
+    """Resources have names of their own; what only looks like one is nobody's."""
+    assert name(host, "/openai/v1/chat/completions") == (expected or "openai")
+    assert name(host, "/") == expected
 
 
 @EVERY
-def test_every_dialect_sets_its_sdk_s_key_and_base_url(dialect: Dialect) -> None:
-    """Two variables: a key that is of no use anywhere, and the official origin."""
-    (key_name, key), (url_name, url) = dialect.env.items()
+def test_every_dialect_sets_its_sdk_s_variables(dialect: Dialect) -> None:
+    """A key that is of no use anywhere, and the official origin where the SDK reads one."""
+    (key_name, key), *rest = dialect.env.items()
     assert key_name.endswith("_API_KEY")
     assert "fake-provider" in key
-    assert url_name.endswith("_BASE_URL")
-    assert url.removeprefix("https://").split("/")[0] in dialect.hosts
+    for url in (value for value in dict(rest).values() if value.startswith("https://")):
+        host = url.removeprefix("https://").split("/")[0]
+        assert any(fnmatch.fnmatchcase(host, known) for known in dialect.hosts)
+
+
+def test_azure_s_variables_are_set_where_they_are_wanted() -> None:
+    """Beside OpenAI's they make its module-level client refuse to choose."""
+    assert "AZURE_OPENAI_API_KEY" not in variables({"OPENAI_API_KEY", "OPENAI_API_VERSION"})
+    azure = {"AZURE_OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_VERSION"}
+    assert azure <= variables({"AZURE_OPENAI_ENDPOINT"}).keys()
+    assert azure <= variables((), "azure").keys()
+    assert variables(()).keys() == variables(azure).keys() - azure
 
 
 @EVERY
@@ -102,8 +183,10 @@ def test_every_refusal_has_an_id_of_its_own(dialect: Dialect) -> None:
     """Request ids differ from one answer to the next, also within one provider."""
     (limit,) = LIMITS
     ids, hint = Ids(3), Hint("seconds", 2.0)
-    seen = set()
+    seen = defaultdict(set)
     for _ in range(50):
         reply = dialect.refused(ASK, limit, full(LIMITS), hint, ids, NOW, requested=9)
-        seen |= {value for header, value in reply.headers if header.endswith("request-id")}
-    assert len(seen) == 50
+        for header, value in reply.headers:
+            if header.endswith(("request-id", "correlation-id")):
+                seen[header].add(value)
+    assert {len(values) for values in seen.values()} == {50}
