@@ -23,7 +23,8 @@ def judge_storm(digest: Digest) -> Judgement:
     calls = [
         call
         for call in digest.trace.calls
-        if not call.inferred and not any(attempt.terminal for attempt in call.attempts)
+        if call.number not in digest.inferred
+        and not any(attempt.terminal for attempt in call.attempts)
     ]
     if not calls:
         return Judgement.unjudged("no call is left whose retries are known and could have helped")

@@ -125,17 +125,21 @@ class Digest:
         return self._tolerance
 
     @cached_property
+    def inferred(self) -> frozenset[int]:
+        """Numbers of the calls of which nothing told retries from new work."""
+        return frozenset(a.call for a in self.trace.attempts if a.attribution == "inferred")
+
+    @cached_property
     def certain(self) -> list[Retry]:
         """The retries that statistics may use.
 
         Nothing about their calls was inferred; nor are they fallbacks, which go to another key,
         host or model at once and have no backoff to judge.
         """
-        inferred = {call.number for call in self.trace.calls if call.inferred}
         return [
             retry
             for retry in self.retries
-            if retry.attempt.call not in inferred
+            if retry.attempt.call not in self.inferred
             and not (retry.delay <= self.immediate_s and retry.elsewhere)
         ]
 

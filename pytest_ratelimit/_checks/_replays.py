@@ -49,11 +49,15 @@ def judge_output(digest: Digest) -> Judgement:
 
 
 def _continued(digest: Digest) -> Iterator[_Again]:
-    """Yield each attempt that continues one before it, in the same call or as its re-queue."""
+    """Yield each attempt that continues one that was being served, in a call or as its re-queue."""
     for work in digest.works:
-        if not any(call.inferred for call in work):
-            attempts = itertools.chain.from_iterable(call.attempts for call in work)
-            yield from (_Again(*pair) for pair in itertools.pairwise(attempts))
+        first = work[0].attempts
+        if len(work) == len(first) == 1 or any(call.number in digest.inferred for call in work):
+            continue
+        attempts = itertools.chain.from_iterable(call.attempts for call in work)
+        for before, attempt in itertools.pairwise(attempts):
+            if before.status == 200:
+                yield _Again(before, attempt)
 
 
 def _broke_off(attempt: Attempt) -> bool:

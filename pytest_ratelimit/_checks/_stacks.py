@@ -57,7 +57,7 @@ def measure_stacks(digest: Digest) -> list[Stack]:
     """Return the calls whose SDK counter went back to 0, the longest first: exact proof."""
     found = []
     for call in digest.trace.calls:
-        if call.inferred:
+        if call.number in digest.inferred:
             continue
         counters = [attempt.sdk_retry or 0 for attempt in call.attempts]
         rounds = counters.count(0)

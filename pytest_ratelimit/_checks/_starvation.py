@@ -52,7 +52,7 @@ def judge_starvation(digest: Digest) -> Judgement:
         call
         for call in digest.trace.calls
         if len(call.attempts) > 1
-        and not call.inferred
+        and call.number not in digest.inferred
         and not call.attempts[0].terminal
         and digest.limit_of(call.attempts[0]) is not None
     ]
