@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from bisect import bisect_left
 from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_ratelimit._stats import median
+from pytest_ratelimit._checks._queueing import handed_over, paced_gap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fake_provider._attempt import Attempt
     from fake_provider._limits import Limit
     from fake_provider._trace import Call, Trace
@@ -26,9 +22,6 @@ REAL_HINT_TOLERANCE_S = 0.02
 WHOLE_SECOND_S = 1.0
 IMMEDIATE_VIRTUAL_S = 1e-3
 IMMEDIATE_REAL_S = 0.02
-_PACED_SHARE = 0.3
-_PACED_SMALLER = 0.1
-_PACED_TOLERANCE = 0.02
 
 
 class Retry(NamedTuple):
@@ -179,6 +172,11 @@ class Digest:
         first = next((a.index for a in attempts if a.is_retry), len(attempts))
         return paced_gap(attempts[first:], self.resolution)
 
+    @cached_property
+    def handed_over(self) -> frozenset[int]:
+        """Indices of the attempts that a queue of the client's own let in as others ended."""
+        return handed_over(self.trace.attempts, self.resolution)
+
     def limit_of(self, attempt: Attempt) -> Limit | None:
         """Return the limit that refused an attempt; None if no limit did."""
         limit = self._limits.get(attempt.reason or "")
@@ -225,30 +223,6 @@ class Digest:
         return works
 
 
-def paced_gap(attempts: Sequence[Attempt], resolution: float) -> float:
-    """Return the gap of which one per token lies between most arrivals, in seconds, or 0.
-
-    Args:
-        attempts: Attempts in order of arrival; 13 of three callers at least show a pace.
-        resolution: Seconds below which two instants cannot be told apart.
-    """
-    if len(attempts) < 13 or len({a.caller for a in attempts}) < 3:
-        return 0.0
-    gaps = sorted(
-        (later.arrived_at - sooner.arrived_at) / max(1, later.tokens)
-        for sooner, later in itertools.pairwise(attempts)
-    )
-    tokens = max(1.0, median(a.tokens for a in attempts))
-    start = next((i for i, gap in enumerate(gaps) if gap * tokens > 10 * resolution), None)
-    if start is None:
-        return 0.0
-    mode, members = _most_common(gaps, start)
-    smaller = bisect_left(gaps, 0.9 * mode)
-    if members < _PACED_SHARE * len(gaps) or smaller > _PACED_SMALLER * len(gaps):
-        return 0.0
-    return mode * tokens
-
-
 def binding_hint(refused: Attempt) -> float | None:
     """Return the wait that the provider named, in seconds, if it binds.
 
@@ -287,14 +261,3 @@ def _over_by(call: Call, at: float) -> bool:
     """Return True if the last attempt of a call had ended at an instant."""
     ended_at = _failed_at(call.attempts[-1])
     return ended_at is not None and ended_at <= at
-
-
-def _most_common(gaps: list[float], start: int) -> tuple[float, int]:
-    """Return the centre of the fullest band of sorted gaps, and how many lie in it."""
-    mode, members, low = 0.0, 0, start
-    for high in range(start, len(gaps)):
-        while gaps[high] > gaps[low] * (1 + 2 * _PACED_TOLERANCE):
-            low += 1
-        if high - low + 1 >= members:
-            members, mode = high - low + 1, gaps[(low + high) // 2]
-    return mode, members

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ratelimit._checks._digest import cost, paced_gap
+from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._ideal import covered_s, end_of, measure_ideal
 from pytest_ratelimit._checks._judgement import Judgement
+from pytest_ratelimit._checks._queueing import paced_gap
 from pytest_ratelimit._checks._text import amount, many, seconds, were
 from pytest_ratelimit._findings import Finding
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_ratelimit._checks._demand import in_flight_peak
 from pytest_ratelimit._checks._digest import binding_hint
 from pytest_ratelimit._checks._judgement import Judgement
+from pytest_ratelimit._checks._queueing import instants
 from pytest_ratelimit._checks._schedule import uniform
 from pytest_ratelimit._checks._text import instant, many, names, seconds, were
 from pytest_ratelimit._findings import Finding
@@ -73,7 +74,7 @@ def _refused_finding(digest: Digest, limit: Limit) -> Finding | None:
     refused = [a for a in digest.trace.attempts if digest.limit_of(a) is limit]
     if not refused:
         return None
-    worst = max(_instants(refused, digest.resolution), key=len)
+    worst = max(instants(refused, digest.resolution), key=len)
     retries = sum(attempt.is_retry for attempt in refused)
     return Finding(
         code="RL204",
@@ -98,17 +99,6 @@ def _semaphore(most: float) -> str:
         f"hold a semaphore of {most:,.0f} while a request is served, one for all callers on "
         "the key."
     )
-
-
-def _instants(attempts: list[Attempt], resolution: float) -> Iterator[list[Attempt]]:
-    """Yield the sets of attempts that came at one instant."""
-    together: list[Attempt] = []
-    for attempt in attempts:
-        if together and attempt.arrived_at - together[0].arrived_at > resolution:
-            yield together
-            together = []
-        together.append(attempt)
-    yield together
 
 
 class _Binding(NamedTuple):

@@ -23,8 +23,8 @@ Rule = Literal["crowded", "unjittered", "short"]
 
 # Widths to look in, as shares of the jitter that the delays should carry.
 _WIDTHS = (0.0, 0.001, 0.01, 0.1)
-# Share of `min_spread_s` that is short: one independent draw in five at most falls into it.
-_SHORT = 0.2
+# Shares of `min_spread_s` that are short: as small a share of independent draws falls into each.
+_SHORT = (0.2, 0.02, 0.002)
 
 
 class Wave(NamedTuple):
@@ -101,7 +101,11 @@ def measure_waves(digest: Digest, jitter: JitterEvidence) -> Waves:
 
 def _crowded(digest: Digest) -> list[Wave]:
     """Return the waves by the first rule: a scan of arrivals against their candidates."""
-    delayed = [r for r in digest.certain if r.delay > 10 * digest.resolution]
+    delayed = [
+        retry
+        for retry in digest.certain
+        if retry.delay > 10 * digest.resolution and retry.attempt.index not in digest.handed_over
+    ]
     if len({retry.attempt.caller for retry in delayed}) < digest.policy.min_callers:
         return []
     scan = _Scan(digest, delayed)
@@ -217,14 +221,16 @@ def _short(digest: Digest) -> Iterator[Wave]:
     """Yield the waves by the third rule: first retries after hardly any delay.
 
     Null: the first delay is spread at least as wide as `min_spread_s`, so that one in five at
-    most is shorter than a fifth of it.
+    most is shorter than a fifth of it, and so on for smaller shares.
     """
     first = [r for r in digest.certain if r.number == 1 and r.path != "hint"][:MOST_DELAYS]
-    window = _SHORT * digest.policy.min_spread_s
-    short = [retry for retry in first if retry.delay <= window]
-    log_p = log_binomial_tail(len(first), _SHORT, len(short))
-    if log_p <= digest.log_alpha:
-        yield from _together(digest, short, window, log_p, "short")
+    correction = math.log(len(_SHORT))
+    for share in _SHORT:
+        window = share * digest.policy.min_spread_s
+        short = [retry for retry in first if retry.delay <= window]
+        log_p = correction + log_binomial_tail(len(first), share, len(short))
+        if log_p <= digest.log_alpha:
+            yield from _together(digest, short, max(window, digest.resolution), log_p, "short")
 
 
 def _together(

@@ -235,3 +235,12 @@ def test_falling_back_together_is_no_herd(other: dict[str, str]) -> None:
     assert sync(trace_of(*attempts)).verdict == "n/a"
     late = [dataclasses.replace(a, arrived_at=1.0) if a.status == 200 else a for a in attempts]
     assert sync(trace_of(*late)).verdict == "FLAG"
+
+
+@pytest.mark.parametrize("callers", [3, 6, 12])
+def test_retries_at_once_are_a_herd(callers: int) -> None:
+    """Three callers that try again without any delay come back together: no draw is that short."""
+    trace = chains([[0.0, 0.0, 0.0]] * callers)
+    (finding,) = judge(trace)["RL101"].findings
+    assert finding.severity == "error"
+    assert "too short for jitter" in finding.cause

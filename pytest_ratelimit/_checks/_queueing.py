@@ -1,0 +1,99 @@
+"""Queueing: what a limiter of the client's own does to arrivals, whatever the delays were."""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+from pytest_ratelimit._stats import median
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fake_provider._attempt import Attempt
+
+_PACED_SHARE = 0.3
+_PACED_SMALLER = 0.1
+_PACED_TOLERANCE = 0.02
+
+
+def paced_gap(attempts: Sequence[Attempt], resolution: float) -> float:
+    """Return the gap of which one per token lies between most arrivals, in seconds, or 0.
+
+    Args:
+        attempts: Attempts in order of arrival; 13 of three callers at least show a pace.
+        resolution: Seconds below which two instants cannot be told apart.
+    """
+    if len(attempts) < 13 or len({a.caller for a in attempts}) < 3:
+        return 0.0
+    gaps = sorted(
+        (later.arrived_at - sooner.arrived_at) / max(1, later.tokens)
+        for sooner, later in itertools.pairwise(attempts)
+    )
+    tokens = max(1.0, median(a.tokens for a in attempts))
+    start = next((i for i, gap in enumerate(gaps) if gap * tokens > 10 * resolution), None)
+    if start is None:
+        return 0.0
+    mode, members = _most_common(gaps, start)
+    smaller = bisect_left(gaps, 0.9 * mode)
+    if members < _PACED_SHARE * len(gaps) or smaller > _PACED_SMALLER * len(gaps):
+        return 0.0
+    return mode * tokens
+
+
+def _most_common(gaps: list[float], start: int) -> tuple[float, int]:
+    """Return the centre of the fullest band of sorted gaps, and how many lie in it."""
+    mode, members, low = 0.0, 0, start
+    for high in range(start, len(gaps)):
+        while gaps[high] > gaps[low] * (1 + 2 * _PACED_TOLERANCE):
+            low += 1
+        if high - low + 1 >= members:
+            members, mode = high - low + 1, gaps[(low + high) // 2]
+    return mode, members
+
+
+def handed_over(attempts: Sequence[Attempt], resolution: float) -> frozenset[int]:
+    """Return the indices of attempts that arrived together as at least as many of others ended.
+
+    So does a semaphore let its queue in: what brought those together is that places became free
+    at one instant, and not that they had waited alike.
+
+    Args:
+        attempts: Attempts in order of arrival.
+        resolution: Seconds below which two instants cannot be told apart.
+    """
+    ended = sorted((a.ended_at, a.arrived_at, a.caller) for a in attempts if a.ended_at is not None)
+    ends = [end for end, _, _ in ended]
+    found: list[int] = []
+    for together in instants(attempts, resolution):
+        if len(together) < 2:
+            continue
+        at, callers = together[0].arrived_at, {attempt.caller for attempt in together}
+        low = bisect_left(ends, at - resolution)
+        high = bisect_right(ends, together[-1].arrived_at + resolution)
+        # Neither an attempt that ended as it arrived made room, nor one of these callers' own.
+        freed = sum(
+            began < at - resolution and caller not in callers
+            for _, began, caller in ended[low:high]
+        )
+        if freed >= len(together):
+            found.extend(attempt.index for attempt in together)
+    return frozenset(found)
+
+
+def instants(attempts: Sequence[Attempt], resolution: float) -> Iterator[list[Attempt]]:
+    """Yield the sets of attempts that arrived at one instant.
+
+    Args:
+        attempts: Attempts in order of arrival.
+        resolution: Seconds below which two instants cannot be told apart.
+    """
+    together: list[Attempt] = []
+    for attempt in attempts:
+        if together and attempt.arrived_at - together[0].arrived_at > resolution:
+            yield together
+            together = []
+        together.append(attempt)
+    if together:
+        yield together
