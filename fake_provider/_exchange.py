@@ -53,9 +53,13 @@ class Exchange:
         Raises:
             ConnectionError: The connection is cut here.
         """
+        record = self.record
         for seconds, chunk in self._waits:
-            if chunk is not None and self.record is not None:
-                self._due = (self._now_ns() + round(seconds * 1e9), chunk)
+            # The instant of the first output is noted, and no clock is read for the others.
+            if chunk is None or record is None or not chunk.output_tokens or record.output_ns:
+                yield seconds, chunk
+                continue
+            self._due = (self._now_ns() + round(seconds * 1e9), chunk)
             yield seconds, chunk
             self._note_output()
         if self.reply.cut:

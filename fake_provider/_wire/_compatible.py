@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DONE = Chunk(b"data: [DONE]\n\n")
 
 _CHUNK = 'data: {"id":"%s","object":"chat.completion.chunk","created":%d,"model":%s,'
+_SAID = '"choices":[{"index":0,"delta":{"content":'
+_OPEN = '},"finish_reason":null}]'
 _CHOICE = '"choices":[{"index":0,"delta":%s,"finish_reason":%s}]%s}\n\n'
 
 
@@ -150,7 +152,7 @@ def _steps(
     text_tokens, tool_tokens = shares(content, usage.output_tokens)
     if content.text:
         for piece, tokens in pieces(content.text, text_tokens):
-            yield _CHOICE % (f'{{"content":{quoted(piece)}}}', "null", rest), tokens
+            yield f"{_SAID}{quoted(piece)}{_OPEN}{rest}}}\n\n", tokens
     for index, (call, tokens) in enumerate(zip(calls, tool_tokens, strict=True)):
         delta = json.dumps({"tool_calls": [{"index": index, **call}]}, separators=(",", ":"))
         yield _CHOICE % (delta, "null", rest), tokens

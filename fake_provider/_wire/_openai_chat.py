@@ -6,6 +6,7 @@ Source: the types of openai 3.57, and recorded public cassettes of 2024 and 2025
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fake_provider._wire._answer import pieces, shares
@@ -63,7 +64,7 @@ _TOOL_DELTA = (
 _ARGUMENTS_DELTA = '{"tool_calls":[{"index":%d,"function":{"arguments":%s}}]}'
 _CHUNK = (
     'data: {"id":"%s","object":"chat.completion.chunk","created":%d,"model":%s,'
-    '"service_tier":"default","system_fingerprint":"%s","choices":[%s]%s}\n\n'
+    '"service_tier":"default","system_fingerprint":"%s","choices":['
 )
 _CHOICE = '{"index":0,"delta":%s,"logprobs":null,"finish_reason":%s}'
 _FIRST = '{"role":"assistant","content":"","refusal":null}'
@@ -122,32 +123,31 @@ def chunks(
         include_usage: True if the request's `stream_options` ask for the usage.
     """
     no_usage = ',"usage":null' if include_usage else ""
-
-    def chunk(choice: str, usage_field: str = no_usage, output_tokens: int = 0) -> Chunk:
-        data = _CHUNK % (completion_id, created, model, FINGERPRINT, choice, usage_field)
-        return Chunk(data.encode(), output_tokens)
-
-    def delta(value: str, tokens: int = 0) -> Chunk:
-        return chunk(_CHOICE % (value, "null"), output_tokens=tokens)
-
     text_tokens, tool_tokens = shares(content, usage.output_tokens)
-    said = []
+    # Choices and their output tokens; what frames them is the same for all.
+    steps = [(_CHOICE % (_FIRST, "null"), 0)]
     if content.text:
-        said = [
-            delta(f'{{"content":{quoted(piece)}}}', tokens)
-            for piece, tokens in pieces(content.text, text_tokens)
-        ]
+        steps += _said(content.text, text_tokens)
     for index, (call, tokens) in enumerate(zip(content.tool_calls, tool_tokens, strict=True)):
-        said.append(delta(_TOOL_DELTA % (index, ids.base58(24), quoted(call.name))))
-        said.append(delta(_ARGUMENTS_DELTA % (index, quoted(call.arguments)), tokens))
-    counts = [chunk("", _USAGE % _counts(usage))] if include_usage else []
-    return (
-        delta(_FIRST),
-        *said,
-        chunk(_CHOICE % ("{}", f'"{_finish_reason(content)}"')),
-        *counts,
-        _DONE,
-    )
+        called = _TOOL_DELTA % (index, ids.base58(24), quoted(call.name))
+        arguments = _ARGUMENTS_DELTA % (index, quoted(call.arguments))
+        steps += ((_CHOICE % (called, "null"), 0), (_CHOICE % (arguments, "null"), tokens))
+    steps.append((_CHOICE % ("{}", f'"{_finish_reason(content)}"'), 0))
+    head = _CHUNK % (completion_id, created, model, FINGERPRINT)
+    end = f"]{no_usage}}}\n\n"
+    made = [Chunk(f"{head}{choice}{end}".encode(), tokens) for choice, tokens in steps]
+    if include_usage:
+        made.append(Chunk(f"{head}]{_USAGE % _counts(usage)}}}\n\n".encode()))
+    return (*made, _DONE)
+
+
+@lru_cache(maxsize=64)
+def _said(text: str, output_tokens: int) -> list[tuple[str, int]]:
+    """Return the choices that carry a text, which many answers share, and their tokens."""
+    return [
+        (_CHOICE % (f'{{"content":{quoted(piece)}}}', "null"), tokens)
+        for piece, tokens in pieces(text, output_tokens)
+    ]
 
 
 def _finish_reason(content: Content) -> str:

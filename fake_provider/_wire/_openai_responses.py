@@ -7,6 +7,7 @@ of openai 3.57; read 2026-11-25.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fake_provider._wire._answer import pieces, shares
@@ -120,11 +121,18 @@ def _message_steps(item: dict[str, Any], text: str, tokens: int) -> Iterator[Ste
     yield "response.output_item.added", _ITEM % (0, _compact(opened)), 0
     empty = _compact({**part, "text": ""})
     yield "response.content_part.added", _PART % (identity, empty), 0
-    for piece, share in pieces(text, tokens):
-        yield "response.output_text.delta", _TEXT % (identity, "delta", quoted(piece)), share
+    head, _, end = (_TEXT % (identity, "delta", "|")).partition("|")
+    for piece, share in _quoted_pieces(text, tokens):
+        yield "response.output_text.delta", f"{head}{piece}{end}", share
     yield "response.output_text.done", _TEXT % (identity, "text", quoted(text)), 0
     yield "response.content_part.done", _PART % (identity, _compact(part)), 0
     yield "response.output_item.done", _ITEM % (0, _compact(item)), 0
+
+
+@lru_cache(maxsize=64)
+def _quoted_pieces(text: str, tokens: int) -> list[tuple[str, int]]:
+    """Return the pieces of a text as JSON strings, which many answers share, and their tokens."""
+    return [(quoted(piece), share) for piece, share in pieces(text, tokens)]
 
 
 def _call_steps(item: dict[str, Any], index: int, tokens: int) -> Iterator[Step]:
