@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from fake_provider._errors import AttemptLimit, ProviderError, UnansweredRequest
     from fake_provider._faults import Fault
     from fake_provider._hints import HintStyle
-    from fake_provider._limits import Limit, Limits
+    from fake_provider._limit import Limit
+    from fake_provider._limits import Limits
+    from fake_provider._presets import Preset, presets
     from fake_provider._provider import FakeProvider
     from fake_provider._script import Arrival
     from fake_provider._service import ServiceTime
@@ -29,12 +31,14 @@ __all__ = [
     "HintStyle",
     "Limit",
     "Limits",
+    "Preset",
     "ProviderError",
     "ServiceTime",
     "Trace",
     "TraceError",
     "UnansweredRequest",
     "caller",
+    "presets",
     "provider_side_effect",
 ]
 
@@ -48,8 +52,9 @@ _HOMES = {
     "FakeProvider": "_provider",
     "Fault": "_faults",
     "HintStyle": "_hints",
-    "Limit": "_limits",
+    "Limit": "_limit",
     "Limits": "_limits",
+    "Preset": "_presets",
     "ProviderError": "_errors",
     "ServiceTime": "_service",
     "Trace": "_trace",
@@ -57,6 +62,7 @@ _HOMES = {
     "UnansweredRequest": "_errors",
     "caller": "_callers",
     "provider_side_effect": "_side_effect",
+    "presets": "_presets",
 }
 
 

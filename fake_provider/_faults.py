@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from fake_provider._limits import real_number, whole_number
+from fake_provider._numbers import real_number, whole_number
 from fake_provider._wire._shapes import Chunk, Reply
 
 Kind = Literal["error", "cut", "stall", "garbage"]

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
 
 from fake_provider._attempt import HintForm
-from fake_provider._limits import real_number
+from fake_provider._numbers import real_number
 
 NS = 1_000_000_000
 SentForm = Literal["seconds", "ms", "date", "reset", "none"]

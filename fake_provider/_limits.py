@@ -1,152 +1,42 @@
-"""Limits: how many requests or tokens a window admits, and the algorithm that enforces it."""
+"""Limits: a set of limits that hold at once, as a user states them, and every mistake named."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, get_args
 
-Kind = Literal["requests", "input_tokens", "output_tokens", "tokens", "count_tokens", "concurrent"]
-Algorithm = Literal["sliding-window", "token-bucket"]
+from fake_provider._limit import (
+    BUCKETS,
+    DAY_S,
+    DEFAULT_GROWTH,
+    DEFAULT_ZONE,
+    MINUTE_S,
+    TOKEN_KINDS,
+    Algorithm,
+    Charge,
+    Kind,
+    Limit,
+    Sharing,
+)
+from fake_provider._numbers import MOST, real_number, whole_number
 
-MINUTE_S = 60.0
-DAY_S = 86_400.0
-TOKEN_KINDS = ("tokens", "input_tokens", "output_tokens")
+# Whoever needs limits needs the words that they are stated in.
+__all__ = [
+    "DAY_S",
+    "MINUTE_S",
+    "TOKEN_KINDS",
+    "Algorithm",
+    "Charge",
+    "Kind",
+    "Limit",
+    "Limits",
+    "Sharing",
+]
+
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
-# Far above any provider's limit, and low enough for sums of a window to stay in 64 bits.
-MOST = 10**15
-
-
-def whole_number(name: str, value: object, *, at_least: int = 1, at_most: int = MOST) -> int:
-    """Return `value` as an int, or raise the one error that names what is allowed."""
-    allowed = f"{name} must be a whole number, at least {at_least:,}"
-    if at_most != MOST:
-        allowed = f"{name} must be a whole number, at most {at_most:,}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{allowed}, got {value!r}")
-    if not at_least <= value <= at_most:  # also where the value is not a number
-        if MOST < value < math.inf:
-            allowed = f"{name} must be a whole number, at most {MOST:,}"
-        raise ValueError(f"{allowed}, got {value!r}")
-    if value != int(value):
-        raise ValueError(f"{allowed}, got {value!r}")
-    return int(value)
-
-
-def real_number(
-    name: str,
-    value: object,
-    unit: str,
-    *,
-    above: float | None = None,
-    low: float = -math.inf,
-    high: float = math.inf,
-) -> float:
-    """Return `value` as a float inside its range, or raise the one error that names the range."""
-    if above is not None:
-        allowed = f"{name} must be a number of {unit} above {above:g}"
-    elif not math.isfinite(low):
-        allowed = f"{name} must be a number of {unit}"
-    elif math.isfinite(high):
-        allowed = f"{name} must be a number of {unit} from {low:g} to {high:g}"
-    else:
-        allowed = f"{name} must be a number of {unit}, at least {low:g}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{allowed}, got {value!r}")
-    if not max(low, -MOST) <= value <= min(high, MOST) or (above is not None and value <= above):
-        raise ValueError(f"{allowed}, got {value!r}")
-    return float(value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """One limit: `amount` requests or tokens per `per` seconds, enforced by an algorithm.
-
-    Args:
-        kind: What is counted: `"requests"`, `"tokens"`, `"input_tokens"`, `"output_tokens"`,
-            `"count_tokens"` (requests to the token-counting endpoint) or `"concurrent"`.
-        amount: The published rate, in requests or tokens per `per` seconds; for
-            `"concurrent"` the number of requests in flight.
-        per: Seconds over which the rate is stated: 60 for a rate per minute.
-        window: Seconds over which it is enforced; the capacity is amount x window / per.
-        algorithm: `"sliding-window"` or `"token-bucket"`.
-        burst: Capacity of a token bucket, in the limit's own unit; amount x window / per if None.
-        floor: Lowest level to which refused attempts can charge a token bucket (0 or below);
-            minus the capacity if None.
-        charge_rejected: Share of a refused attempt's cost that is charged, from 0 to 1.
-    """
-
-    kind: Kind
-    amount: int
-    per: float = MINUTE_S
-    window: float = MINUTE_S
-    algorithm: Algorithm = "sliding-window"
-    burst: int | None = None
-    floor: int | None = None
-    charge_rejected: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """The keyword that states this limit, such as `tokens_per_minute`."""
-        if self.kind == "concurrent":
-            return "concurrent_requests"
-        return f"{self.kind}_per_{'day' if self.per == DAY_S else 'minute'}"
-
-    @property
-    def unit(self) -> str:
-        """`"tokens"` or `"requests"`."""
-        return "tokens" if self.kind in TOKEN_KINDS else "requests"
-
-    @property
-    def capacity(self) -> int:
-        """The most that one window, or a full bucket, admits: a whole number of the unit."""
-        if self.kind == "concurrent":
-            return self.amount
-        if self.burst is not None:
-            return self.burst
-        # The tolerance keeps 150_000 x 0.2 / 60 at 500 whatever the float division says.
-        return math.floor(self.amount * self.window / self.per + 1e-9)
-
-    @property
-    def rate(self) -> float:
-        """The sustained rate in the unit per second; infinite for a limit without a window."""
-        return math.inf if self.kind == "concurrent" else self.amount / self.per
-
-
-def _limit(
-    kind: Kind,
-    amount: object,
-    per: float,
-    *,
-    window: float,
-    algorithm: str,
-    burst: object,
-    floor: object,
-    charge_rejected: float,
-) -> Limit:
-    """Validate one limit's arguments and build it."""
-    name = Limit(kind=kind, amount=1, per=per).name
-    number = whole_number(name, amount)
-    if kind == "concurrent":
-        return Limit(kind=kind, amount=number)
-    bucket = algorithm == "token-bucket"
-    limit = Limit(
-        kind=kind,
-        amount=number,
-        per=per,
-        window=DAY_S if per == DAY_S else window,
-        algorithm="token-bucket" if bucket else "sliding-window",
-        burst=None if burst is None else whole_number("burst", burst),
-        floor=None if floor is None else whole_number("floor", floor, at_least=-MOST, at_most=0),
-        charge_rejected=charge_rejected,
-    )
-    if limit.capacity < 1:
-        raise ValueError(
-            f"{name}={number:,} over window={window:g} s admits less than one of its "
-            f"{limit.unit}: raise {name} or the window"
-        )
-    return limit
+CHARGES: tuple[str, ...] = get_args(Charge)
+SCOPES: tuple[str, ...] = get_args(Sharing)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -166,14 +56,30 @@ class Limits:
         concurrent_requests: Requests in flight at one instant.
         count_tokens_per_minute: Requests to the token-counting endpoint per 60 s.
         window: Seconds over which the rates per minute are enforced, above 0.
-        algorithm: `"sliding-window"` (an exact log) or `"token-bucket"` (continuous refill).
+        algorithm: `"sliding-window"` (an exact log), `"token-bucket"` (continuous refill),
+            `"leaky-bucket"` (the same, seen as use that drains), `"fixed-window"` (starts at
+            multiples of the window on the wall clock), `"calendar-day"` (starts at midnight) or
+            `"acceleration"` (what a window's usage may be depends on the window before).
         burst: Capacity of the token bucket, in the unit of the one token limit (of the one
             request limit where there is no token limit).
         floor: Lowest level, 0 or below, to which refused attempts can charge that bucket.
         charge_rejected: Share of a refused attempt's cost that is charged, from 0 to 1.
+        charge: What of its tokens an attempt is charged: `"actual"`, what the answer will cost,
+            at admission; `"max-tokens"`, input and `max_tokens`; `"larger"`, the larger of the
+            two; `"reserve"`, input and `max_tokens` until the answer has ended, and then what it
+            did cost; `"delivered"`, the input at admission and the output at the end.
+        charge_cached: Share of the input tokens read from a cache that is charged, from 0 to 1.
+        output_factor: Tokens charged for one output token of an answer, a whole number of at
+            least 1.
+        scope: What has a count of its own: each key with each model class (`"key+model"`), each
+            key for all models (`"key"`), each model class for all keys (`"model"`), or nothing:
+            one count for all (`"all"`).
+        growth: For `"acceleration"`: the most that a window's usage may be, in usages of the
+            window before, above 1; the capacity is always allowed.
+        timezone: For `"calendar-day"`: IANA name of the zone whose midnights count.
 
     Raises:
-        TypeError: An argument is not a number, or a keyword is unknown.
+        TypeError: An argument is of the wrong type, or a keyword is unknown.
         ValueError: An argument is out of its range; the message names it and what is allowed.
     """
 
@@ -195,37 +101,48 @@ class Limits:
         burst: int | None = None,
         floor: int | None = None,
         charge_rejected: float = 0.0,
+        charge: Charge = "actual",
+        charge_cached: float = 0.0,
+        output_factor: int = 1,
+        scope: Sharing = "key+model",
+        growth: float = DEFAULT_GROWTH,
+        timezone: str = DEFAULT_ZONE,
     ) -> None:
-        window = real_number("window", window, "seconds", above=0.0)
-        charge_rejected = real_number(
-            "charge_rejected", charge_rejected, "shares of the cost", low=0.0, high=1.0
+        shares = "shares of the cost"
+        settings: dict[str, Any] = {
+            "window": real_number("window", window, "seconds", above=0.0),
+            "algorithm": _one_of("algorithm", algorithm, ALGORITHMS),
+            "charge_rejected": real_number(
+                "charge_rejected", charge_rejected, shares, low=0.0, high=1.0
+            ),
+            "charge": _one_of("charge", charge, CHARGES),
+            "charge_cached": real_number("charge_cached", charge_cached, shares, low=0.0, high=1.0),
+            "output_factor": whole_number("output_factor", output_factor),
+            "scope": _one_of("scope", scope, SCOPES),
+            "growth": real_number("growth", growth, "usages of the window before", above=1.0),
+            "timezone": _checked_zone(timezone),
+        }
+        rates = (
+            _Rate("tokens", MINUTE_S, tokens_per_minute),
+            _Rate("input_tokens", MINUTE_S, input_tokens_per_minute),
+            _Rate("output_tokens", MINUTE_S, output_tokens_per_minute),
+            _Rate("requests", MINUTE_S, requests_per_minute),
+            _Rate("requests", DAY_S, requests_per_day),
+            _Rate("tokens", DAY_S, tokens_per_day),
+            _Rate("concurrent", MINUTE_S, concurrent_requests),
+            _Rate("count_tokens", MINUTE_S, count_tokens_per_minute),
         )
-        if algorithm not in ALGORITHMS:
-            raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
-        amounts: list[tuple[Kind, float, object]] = [
-            ("tokens", MINUTE_S, tokens_per_minute),
-            ("input_tokens", MINUTE_S, input_tokens_per_minute),
-            ("output_tokens", MINUTE_S, output_tokens_per_minute),
-            ("requests", MINUTE_S, requests_per_minute),
-            ("requests", DAY_S, requests_per_day),
-            ("tokens", DAY_S, tokens_per_day),
-            ("concurrent", MINUTE_S, concurrent_requests),
-            ("count_tokens", MINUTE_S, count_tokens_per_minute),
-        ]
-        stated = [row for row in amounts if row[2] is not None]
-        owner = _burst_owner(stated, burst=burst, floor=floor, algorithm=algorithm)
+        stated = [rate for rate in rates if rate.amount is not None]
+        _check_together(settings)
+        owner = _burst_owner(stated, burst=burst, floor=floor, algorithm=settings["algorithm"])
         limits = [
             _limit(
-                kind,
-                amount,
-                per,
-                window=window,
-                algorithm=algorithm,
-                burst=burst if (kind, per) == owner else None,
-                floor=floor if (kind, per) == owner else None,
-                charge_rejected=charge_rejected,
+                rate,
+                settings,
+                burst=burst if rate is owner else None,
+                floor=floor if rate is owner else None,
             )
-            for kind, per, amount in stated
+            for rate in stated
         ]
         object.__setattr__(self, "limits", tuple(limits))
 
@@ -248,6 +165,26 @@ class Limits:
         return made
 
     @classmethod
+    def by_model(cls, models: Mapping[str, Limits], default: Limits | None = None) -> Limits:
+        """Return limits that differ from one model class to the next.
+
+        Args:
+            models: Limits by model class, such as `{"claude-haiku-4-5": Limits(...)}`.
+            default: Limits of every other model class; none if None.
+
+        Raises:
+            TypeError: A model class is not text, or its limits are not Limits.
+        """
+        limits: list[Limit] = []
+        for name, own in models.items():
+            if not isinstance(name, str) or not isinstance(own, Limits):
+                raise TypeError(f"models must map model classes to Limits(...), got {models!r}")
+            limits += (replace(limit, models=(name,)) for limit in own)
+        if default is not None:
+            limits += (replace(limit, except_models=tuple(models)) for limit in default)
+        return cls.of(limits)
+
+    @classmethod
     def preset(cls, name: str) -> Limits:
         """Return a provider's published limits.
 
@@ -261,7 +198,7 @@ class Limits:
 
         if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(sorted(PRESETS))}, got {name!r}")
-        return cls.of(PRESETS[name])
+        return PRESETS[name].limits
 
     def __add__(self, other: Limits) -> Limits:
         if not isinstance(other, Limits):
@@ -275,25 +212,72 @@ class Limits:
         return len(self.limits)
 
     def __repr__(self) -> str:
-        stated = ", ".join(
-            f"{limit.name}={limit.amount:_}"
-            + (f" ({limit.algorithm}, {limit.capacity:_} at once)" if limit.burst else "")
-            for limit in self.limits
+        return f"<Limits {', '.join(map(str, self.limits)) or 'none'}>"
+
+
+class _Rate(NamedTuple):
+    """One amount as a user states it."""
+
+    kind: Kind
+    per: float
+    amount: int | None
+
+
+def _limit(rate: _Rate, settings: Mapping[str, Any], *, burst: object, floor: object) -> Limit:
+    """Validate one amount, and build its limit."""
+    kind, per, amount = rate
+    name = Limit(kind=kind, amount=1, per=per).name
+    number = whole_number(name, amount)
+    if kind == "concurrent":
+        return Limit(kind=kind, amount=number, scope=settings["scope"])
+    daily = per == DAY_S
+    if settings["algorithm"] == "calendar-day" and not daily:
+        raise ValueError(
+            f"algorithm='calendar-day' needs a limit per day, got {name}={number:,}: "
+            "give it a Limits(...) value of its own"
         )
-        return f"<Limits {stated or 'none'}>"
+    limit = Limit(
+        kind=kind,
+        amount=number,
+        per=per,
+        burst=None if burst is None else whole_number("burst", burst),
+        floor=None if floor is None else whole_number("floor", floor, at_least=-MOST, at_most=0),
+        **{**settings, "window": DAY_S if daily else settings["window"]},
+    )
+    if limit.capacity < 1:
+        raise ValueError(
+            f"{name}={number:,} over window={limit.window:g} s admits less than one of its "
+            f"{limit.unit}: raise {name} or the window"
+        )
+    return limit
+
+
+def _check_together(settings: Mapping[str, Any]) -> None:
+    """Raise for a setting that the algorithm or the way to charge leaves without effect."""
+    for name, default, algorithm in (
+        ("growth", DEFAULT_GROWTH, "acceleration"),
+        ("timezone", DEFAULT_ZONE, "calendar-day"),
+    ):
+        if settings[name] != default and settings["algorithm"] != algorithm:
+            raise ValueError(f"{name} needs algorithm={algorithm!r}, got {settings['algorithm']!r}")
+    if settings["output_factor"] > 1 and settings["charge"] in ("max-tokens", "larger"):
+        raise ValueError(
+            f"output_factor={settings['output_factor']} needs a charge for the output of the "
+            f"answer, got charge={settings['charge']!r}"
+        )
 
 
 def _burst_owner(
-    stated: list[tuple[Kind, float, object]], *, burst: object, floor: object, algorithm: str
-) -> tuple[Kind, float] | None:
-    """Return which of the stated limits `burst` and `floor` belong to."""
+    stated: list[_Rate], *, burst: object, floor: object, algorithm: str
+) -> _Rate | None:
+    """Return which of the stated rates `burst` and `floor` belong to."""
     given = [name for name, value in (("burst", burst), ("floor", floor)) if value is not None]
     if not given:
         return None
-    if algorithm != "token-bucket":
+    if algorithm != "token-bucket" and (burst is not None or algorithm not in BUCKETS):
         raise ValueError(f"{given[0]} needs algorithm='token-bucket', got {algorithm!r}")
-    rates = [(kind, per) for kind, per, _ in stated if kind != "concurrent"]
-    owners = [rate for rate in rates if rate[0] in TOKEN_KINDS] or rates
+    rates = [rate for rate in stated if rate.kind != "concurrent"]
+    owners = [rate for rate in rates if rate.kind in TOKEN_KINDS] or rates
     if len(owners) != 1:
         value = burst if burst is not None else floor
         remedy = "give each limit a Limits(...) value of its own" if owners else "state one"
@@ -301,3 +285,20 @@ def _burst_owner(
             f"{given[0]}={value!r} belongs to one limit, and {len(owners)} are stated: {remedy}"
         )
     return owners[0]
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    """Return `value` if it is one of the allowed words."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    return str(value)
+
+
+def _checked_zone(name: object) -> str:
+    """Return the name of a time zone that this machine knows."""
+    from fake_provider._zones import zone
+
+    if not isinstance(name, str):
+        raise TypeError(f"timezone must be the IANA name of a zone, got {name!r}")
+    zone(name)
+    return name

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from fake_provider._attempt import Attempt, HintForm, Layer
-from fake_provider._limits import Algorithm, Kind, Limit, Limits
+from fake_provider._limits import Algorithm, Charge, Kind, Limit, Limits, Sharing
 
 FORMAT = 1
 ATTEMPT_FIELDS = tuple(f.name for f in dataclasses.fields(Attempt))
@@ -20,6 +20,10 @@ _Check = Callable[[object], bool]
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
 
 
 def _is_flag(value: object) -> bool:
@@ -96,6 +100,14 @@ _LIMIT: dict[str, tuple[_Check, str]] = {
     "burst": (_or_none(_whole(1)), "a whole number, at least 1, or null"),
     "floor": (_or_none(_is_number), "a number or null"),
     "charge_rejected": (_real(0), "a share, at least 0"),
+    "charge": (_word(*get_args(Charge)), f"one of {', '.join(get_args(Charge))}"),
+    "charge_cached": (_real(0), "a share, at least 0"),
+    "output_factor": (_whole(1), "a whole number, at least 1"),
+    "scope": (_word(*get_args(Sharing)), f"one of {', '.join(get_args(Sharing))}"),
+    "models": (_is_words, "a list of text"),
+    "except_models": (_is_words, "a list of text"),
+    "growth": (_real(1), "a number, at least 1"),
+    "timezone": (_is_text, "text"),
 }
 
 
@@ -130,8 +142,13 @@ def parse_header(row: object) -> dict[str, Any]:
     for limit in limits:
         _check_names("a limit of the header's limits", limit, ("kind", "amount"), LIMIT_FIELDS)
         _check("a limit of the header's limits", limit, _LIMIT)
-    made = Limits.of(Limit(**limit) for limit in limits)
+    made = Limits.of(Limit(**_frozen(limit)) for limit in limits)
     return {**header, "elsewhere": tuple(elsewhere), "limits": made}
+
+
+def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with tuples in place of JSON's lists."""
+    return {name: tuple(it) if isinstance(it, list) else it for name, it in row.items()}
 
 
 def parse_attempt(row: object) -> Attempt:

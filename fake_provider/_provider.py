@@ -14,8 +14,9 @@ from fake_provider._desk import Desk
 from fake_provider._faults import Fault
 from fake_provider._hints import HintStyle, SentForm, hint_style
 from fake_provider._hosts import HOST, Hosts
-from fake_provider._limits import Algorithm, Limits, real_number, whole_number
+from fake_provider._limits import Algorithm, Limits
 from fake_provider._lineage import Lineage
+from fake_provider._numbers import real_number, whole_number
 from fake_provider._recorder import NS
 from fake_provider._script import Script, as_script
 from fake_provider._service import ServiceTime, service_time
@@ -59,6 +60,12 @@ class FakeProvider:
         tokens_per_request: Tokens that a request costs, or a function of its body; characters of
             prompt / 4 plus the output if None.
         output_tokens: Output tokens of an answer, or a function of the body.
+        cached_tokens: Input tokens that are read from a cache, or a function of the body; a limit
+            charges them at its `charge_cached`.
+        cache_written_tokens: Input tokens that are written to a cache, or a function of the body.
+        estimated_tokens: Input tokens that a limit with a `charge` of `"reserve"` or
+            `"delivered"` assumes until the answer has ended, or a function of the body; their
+            true number if None.
         latency: Seconds of service time, or a ServiceTime.
         hint: Form of the hint on a refusal (`"seconds"`, `"ms"`, `"date"`, `"reset"`, `"none"`),
             or a HintStyle.
@@ -98,6 +105,9 @@ class FakeProvider:
         preset: str | None = None,
         tokens_per_request: Tokens | None = None,
         output_tokens: Tokens | None = None,
+        cached_tokens: Tokens = 0,
+        cache_written_tokens: Tokens = 0,
+        estimated_tokens: Tokens | None = None,
         latency: float | ServiceTime = 0.5,
         hint: SentForm | HintStyle = "seconds",
         seed: int = 0,
@@ -133,7 +143,13 @@ class FakeProvider:
         self.limits = sum((*limits, published, stated), Limits())
         self._model = Model(
             limits=self.limits,
-            costs=CostModel(tokens_per_request, output_tokens),
+            costs=CostModel(
+                tokens_per_request,
+                output_tokens,
+                cached_tokens,
+                cache_written_tokens,
+                estimated_tokens,
+            ),
             service=service_time(latency),
             hint=hint_style(hint),
             seed=whole_number("seed", seed, at_least=0),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fake_provider._attempt import Attempt, HintForm
 from fake_provider._calls import Place
+from fake_provider._tokens import Cost
 
 NS = 1_000_000_000
 
@@ -38,6 +39,7 @@ class Record:
     stream: bool = False
     output_ns: int | None = None
     cancelled_ns: int | None = None
+    cost: Cost | None = None
 
     def attempt(self, index: int) -> Attempt:
         """Return the attempt as far as it has come."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fake_provider._faults import broken
+from fake_provider._tokens import price
 from fake_provider._wire._shapes import Hint, Usage
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Replies:
     ) -> Reply:
         """Return that a limit refuses, for now or for ever."""
         limit = decision.violated[0]
-        requested = cost.of(limit.kind)
+        requested = price(limit)(cost)
         levels, ids = decision.levels, self._ids
         if decision.wait_ns is None:
             return dialect.too_large(ask, limit, levels, ids, wall_ns, requested=requested)

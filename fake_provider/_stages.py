@@ -91,7 +91,9 @@ class Stages:
         self._scripts = scripts
         self._now_ns = now_ns
         self._wall_start_ns = wall_start_ns
-        self._ledger = Ledger(model.limits)
+        # Days and minutes begin by the provider's own clock.
+        skew_ns = round(model.hint.skew_s * NS)
+        self._ledger = Ledger(model.limits, wall_start_ns + skew_ns)
         self._replies = Replies(model.hint, Ids(model.seed))
         self._service_rng = random.Random(f"service time {model.seed}")
         self._bodies: dict[str, int] = {}
@@ -147,7 +149,7 @@ class Stages:
         record = self._record(dialect, request, owner, now_ns)
         record.model, record.model_class = ask.model, dialect.model_class(ask.model)
         record.input_tokens, record.output_tokens = cost.input_tokens, cost.output_tokens
-        record.max_tokens = ask.max_tokens
+        record.max_tokens, record.cost = ask.max_tokens, cost
         fault, content = self._scripted(record, ask)
         if fault is not None and not fault.is_admitted:
             reply = self._fail(dialect, ask, content, cost, record, fault, wall_ns)
@@ -313,9 +315,12 @@ class Stages:
         served = record.status == 200 and record.reason is None
         failed = not served or record.cancelled_ns is not None
         with self._lock:
-            if record.room is not None and record.status == 200:
-                self._ledger.release(record.key, record.model_class)
-            self.calls.ended(record.place.call, failed=failed, now_ns=self._now_ns())
+            now_ns = self._now_ns()
+            if record.room is not None and record.status == 200 and record.cost is not None:
+                key, group = record.key, record.model_class
+                self._ledger.settle(key, group, record.cost, record.arrived_ns, now_ns)
+                self._ledger.release(key, group)
+            self.calls.ended(record.place.call, failed=failed, now_ns=now_ns)
 
     def _key_id(self, key: str) -> str:
         """Return eight hex digits that stand for an API key."""

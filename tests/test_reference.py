@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ import pytest
 import fake_provider
 import fake_provider.virtual_time
 import pytest_ratelimit
-from fake_provider import Attempt, FakeProvider, Limit, Trace
-from fake_provider._presets import PRESETS
+from fake_provider import Attempt, FakeProvider, Limit, Limits, Trace, presets
+from fake_provider._limits import ALGORITHMS, CHARGES, SCOPES
 from pytest_ratelimit._checks import CHECKED
 from pytest_ratelimit._findings import CODES
 from pytest_ratelimit._stats import tightest_cluster
@@ -41,6 +41,9 @@ OUTSIDE = {
     "preset": "none",
     "tokens_per_request": -1,
     "output_tokens": -1,
+    "cached_tokens": -1,
+    "cache_written_tokens": -1,
+    "estimated_tokens": -1,
     "latency": -0.1,
     "hint": "minutes",
     "seed": -1,
@@ -151,13 +154,39 @@ def test_api_lists_every_public_name(module):
     assert names_of(section) == sorted(module.__all__)
 
 
-def test_fidelity_lists_every_preset():
-    """The table of presets has their names and their amounts."""
-    kinds = ("requests", "input_tokens", "output_tokens")
-    rows = rows_of(sections_of(page("reference/fidelity.md"))["Presets"])
-    listed = {row[0].strip("`"): [int(cell.replace(",", "")) for cell in row[1:]] for row in rows}
-    amounts = {name: {limit.kind: limit.amount for limit in PRESETS[name]} for name in PRESETS}
-    assert listed == {name: [own[kind] for kind in kinds] for name, own in amounts.items()}
+def test_limits_lists_every_setting_that_is_its_own():
+    """The first table has the keywords of Limits that FakeProvider has not, with their defaults."""
+    text = page("reference/limits.md").partition("## Algorithms")[0]
+    shared = inspect.signature(FakeProvider).parameters
+    own = {
+        parameter.name: repr(parameter.default).replace("'", '"')
+        for parameter in inspect.signature(Limits).parameters.values()
+        if parameter.name not in shared
+    }
+    assert {row[0].strip("`"): row[2].strip("`") for row in rows_of(text)} == own
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"), [("Algorithms", ALGORITHMS), ("Charges", CHARGES), ("Scopes", SCOPES)]
+)
+def test_limits_lists_every_word(heading, words):
+    """The tables have each algorithm, charge and scope once, in their order."""
+    section = sections_of(page("reference/limits.md"))[heading]
+    assert [name.strip('"') for name in names_of(section)] == list(words)
+
+
+def test_limits_lists_every_preset():
+    """The table of presets has their names, their model classes and their limits."""
+    rows = rows_of(sections_of(page("reference/limits.md"))["Presets"])
+    listed = [(row[0].strip("`"), row[1], row[2].removesuffix(" |").split(", ")) for row in rows]
+    expected = []
+    for preset in presets():
+        named = dict.fromkeys(name for limit in preset.limits for name in limit.models)
+        for name in (*named, "others"):
+            held = [limit for limit in preset.limits if limit.holds_for(name)]
+            plain = [str(replace(limit, models=(), except_models=())) for limit in held]
+            expected.append((preset.name, name, ", ".join(plain).split(", ")))
+    assert listed == expected
 
 
 def test_judging_jitter_s_tables_are_computed():

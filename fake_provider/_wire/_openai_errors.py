@@ -147,6 +147,6 @@ def used(level: Level) -> int:
     """Return the units of a level in use, above the limit where refusals overdrew a bucket."""
     limit = level.limit
     debt = 0
-    if limit.algorithm == "token-bucket" and level.remaining == 0:
+    if limit.refills and level.remaining == 0:
         debt = round(level.full_ns * limit.rate / NS_PER_S) - limit.capacity
     return limit.amount - level.remaining + max(0, debt)

@@ -74,7 +74,7 @@ def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
         times = [attempt.arrived_at for attempt in attempts]
         for limit in limits:
             amounts = [cost(attempt, limit) for attempt in attempts]
-            if limit.algorithm == "token-bucket":
+            if limit.refills:
                 peak = bucket_excess(times, amounts, limit.rate, limit.capacity)
                 members = attempts[peak.first : peak.last + 1]
                 demand = float(sum(amounts[peak.first : peak.last + 1]))
@@ -95,7 +95,7 @@ def _overrun_finding(overrun: _Overrun, *, severe: bool) -> Finding:
     retries = sum(a.is_retry for a in attempts)
     excess = overrun.demand - overrun.allowed
     span = f"in {seconds(last - first)}" if last > first else "at one instant"
-    if limit.algorithm == "token-bucket":
+    if limit.refills:
         rule = (
             f"Its bucket admits {amount(limit.capacity)} at once and {amount(limit.rate)} a "
             f"second: {amount(overrun.allowed)} in {seconds(last - first)}."
@@ -228,7 +228,7 @@ def _cold_waves(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
             for wave in _first_waves(attempts, limit.window):
                 demand = float(sum(cost(attempt, limit) for attempt in wave))
                 refill = limit.rate * (wave[-1].arrived_at - wave[0].arrived_at)
-                bucket = limit.algorithm == "token-bucket"
+                bucket = limit.refills
                 allowed = limit.capacity + (refill if bucket else 0.0)
                 # One caller's calls in a row are no burst: each starts when the last has ended.
                 if demand > allowed and len({attempt.caller for attempt in wave}) > 1:

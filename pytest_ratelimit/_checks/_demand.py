@@ -121,7 +121,7 @@ def drain_s(limit: Limit, attempts: int, each: float, room: float) -> float:
     """
     if each <= 0 or not math.isfinite(limit.rate):
         return 0.0
-    if limit.algorithm == "token-bucket":
+    if limit.refills:
         return max(0.0, attempts - max(0.0, room)) * each / limit.rate
     per_window = max(1, int(limit.capacity // each))
     return (attempts - 1) // per_window * limit.window
@@ -172,7 +172,7 @@ class Charges:
         limit, each = self._limit, cost(refused, self._limit)
         if each > limit.capacity or refused.room is None:
             return None
-        if limit.algorithm == "token-bucket":
+        if limit.refills:
             return max(0.0, 1 - refused.room) * each / limit.rate
         now = bisect_left(self._indices, refused.index)
         oldest = bisect_right(self._times, refused.arrived_at - limit.window, hi=now)

@@ -7,6 +7,8 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from fake_provider._limit import TOKEN_KINDS
+from fake_provider._tokens import Cost, price
 from pytest_ratelimit._checks._queueing import handed_over, paced_gap
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ REAL_HINT_TOLERANCE_S = 0.02
 WHOLE_SECOND_S = 1.0
 IMMEDIATE_VIRTUAL_S = 1e-3
 IMMEDIATE_REAL_S = 0.02
+_RESERVING = ("max-tokens", "larger", "reserve")
 
 
 class Retry(NamedTuple):
@@ -179,13 +182,18 @@ class Digest:
 
     def limit_of(self, attempt: Attempt) -> Limit | None:
         """Return the limit that refused an attempt; None if no limit did."""
-        limit = self._limits.get(attempt.reason or "")
-        return limit if limit is not None and attempt.refused else None
+        if not attempt.refused:
+            return None
+        named = self._limits.get(attempt.reason or "", [])
+        return next((one for one in named if one.holds_for(attempt.model_class)), None)
 
     @cached_property
-    def _limits(self) -> dict[str, Limit]:
-        """The limits by name."""
-        return {limit.name: limit for limit in self.trace.limits}
+    def _limits(self) -> dict[str, list[Limit]]:
+        """The limits by name, the last one stated first."""
+        limits: dict[str, list[Limit]] = defaultdict(list)
+        for limit in reversed(self.trace.limits.limits):
+            limits[limit.name].append(limit)
+        return limits
 
     @cached_property
     def demanding(self) -> dict[tuple[str, str], list[Attempt]]:
@@ -240,13 +248,21 @@ def modelled(attempt: Attempt) -> bool:
 
 
 def cost(attempt: Attempt, limit: Limit) -> int:
-    """Return what an attempt costs against a limit, in the limit's unit."""
+    """Return what an attempt costs against a limit, in the limit's unit.
+
+    That is what it reserves where limits are charged so, and what its answer costs otherwise.
+    """
+    if not limit.holds_for(attempt.model_class):
+        return 0
+    if limit.kind in TOKEN_KINDS and limit.charge in _RESERVING:
+        reserved = Cost(attempt.input_tokens, attempt.output_tokens, attempt.max_tokens)
+        return price(limit)(reserved)
     if limit.kind == "input_tokens":
         return attempt.input_tokens
     if limit.kind == "output_tokens":
-        return attempt.output_tokens
+        return attempt.output_tokens * limit.output_factor
     if limit.kind == "tokens":
-        return attempt.tokens
+        return attempt.input_tokens + attempt.output_tokens * limit.output_factor
     return 1
 
 

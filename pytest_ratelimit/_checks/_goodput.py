@@ -152,7 +152,7 @@ def _about(ideal: Ideal) -> str:
 
 def _burst(limit: Limit) -> float:
     """Return the burst of a bucket that keeps a limit: a window holds its refill as well."""
-    return limit.capacity if limit.algorithm == "token-bucket" else limit.capacity / 2
+    return limit.capacity if limit.refills else limit.capacity / 2
 
 
 def _rate(limit: Limit) -> str:

@@ -79,7 +79,7 @@ def _needed_s(limit: Limit, served: list[Attempt]) -> float:
     over = sum(cost(attempt, limit) for attempt in served) - limit.capacity
     if over <= 0:
         return min(services)
-    if limit.algorithm == "token-bucket":
+    if limit.refills:
         return over / limit.rate + min(services)
     # A window admits its capacity at its start, and as much again once that has left.
     return math.ceil(over / limit.capacity - 1e-9) * limit.window + min(services)

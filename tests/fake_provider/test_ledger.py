@@ -78,6 +78,103 @@ def test_every_key_and_every_model_class_has_limits_of_its_own(key, model_class,
     assert remaining(ledger, key=key, model_class=model_class) == [30 if shared else 100]
 
 
+@pytest.mark.parametrize(
+    ("scope", "shared"),
+    [
+        ("key+model", {("key", "model")}),
+        ("key", {("key", "model"), ("key", "other")}),
+        ("model", {("key", "model"), ("other", "model")}),
+        ("all", {("key", "model"), ("key", "other"), ("other", "model"), ("other", "other")}),
+    ],
+)
+def test_a_scope_says_what_has_a_count_of_its_own(scope, shared):
+    """What one key used with one model class is missing for all that share the count."""
+    ledger = Ledger(Limits(tokens_per_minute=100, concurrent_requests=9, scope=scope))
+    ledger.admit("key", "model", Cost(70, 0), 0)
+    for key in ("key", "other"):
+        for model_class in ("model", "other"):
+            left = [30, 8] if (key, model_class) in shared else [100, 9]
+            assert remaining(ledger, key=key, model_class=model_class) == left
+
+
+def test_a_model_class_has_the_limits_that_hold_for_it():
+    """Limits by model are charged by their own class alone, and shared where the scope says so."""
+    limits = Limits.by_model(
+        {"mini": Limits(tokens_per_minute=200)}, default=Limits(tokens_per_minute=30, scope="key")
+    )
+    ledger = Ledger(limits + Limits(requests_per_minute=5, scope="all"))
+    ledger.admit("key", "mini", Cost(150, 0), 0)
+    ledger.admit("key", "large", Cost(20, 0), 0)
+    assert remaining(ledger, model_class="mini") == [50, 3]
+    assert remaining(ledger, model_class="larger") == [10, 3]
+    assert remaining(ledger, key="other", model_class="larger") == [30, 3]
+
+
+COST = Cost(1_000, 300, max_tokens=500, cached_tokens=400, estimated_tokens=1_200)
+
+
+@pytest.mark.parametrize(
+    ("charge", "reserved", "settled"),
+    [
+        ("actual", (900, 600, 300), (900, 600, 300)),
+        ("max-tokens", (1_100, 600, 500), (1_100, 600, 500)),
+        ("larger", (600, 600, 500), (600, 600, 500)),
+        ("reserve", (1_700, 1_200, 500), (900, 600, 300)),
+        ("delivered", (800, 800, 1), (900, 600, 300)),
+    ],
+)
+def test_a_charge_says_what_is_reserved_and_what_it_becomes(charge, reserved, settled):
+    """Tokens, input and output are charged at admission, and corrected where the charge says so."""
+    ledger = Ledger(
+        Limits(
+            tokens_per_minute=10_000,
+            input_tokens_per_minute=10_000,
+            output_tokens_per_minute=10_000,
+            charge=charge,
+        )
+    )
+    decision = ledger.admit("key", "model", COST, 0)
+    assert tuple(10_000 - level.remaining for level in decision.levels) == reserved
+    ledger.settle("key", "model", COST, 0, 5 * S)
+    assert tuple(10_000 - left for left in remaining(ledger, 5 * S)) == settled
+
+
+@pytest.mark.parametrize(("share", "charged"), [(0.0, 600), (0.25, 700), (1.0, 1_000)])
+def test_tokens_read_from_a_cache_are_charged_at_their_share(share, charged):
+    """A share of 0 exempts them, a share of 1 charges them like any others."""
+    ledger = Ledger(Limits(input_tokens_per_minute=10_000, charge_cached=share))
+    ledger.admit("key", "model", COST, 0)
+    assert remaining(ledger) == [10_000 - charged]
+
+
+def test_an_output_token_burns_its_factor():
+    """The factor counts for what was made, and the input stays as it is."""
+    ledger = Ledger(Limits(tokens_per_minute=10_000, output_factor=5))
+    ledger.admit("key", "model", COST, 0)
+    assert remaining(ledger) == [10_000 - 600 - 5 * 300]
+
+
+def test_answers_overdraw_a_bucket_and_the_wait_counts_the_debt():
+    """The next request waits until its own cost fits above what was not foreseen."""
+    ledger = Ledger(
+        Limits(output_tokens_per_minute=600, algorithm="token-bucket", charge="delivered")
+    )
+    for _ in range(3):
+        assert ledger.admit("key", "model", Cost(1, 400), 0).admitted
+    for _ in range(3):
+        ledger.settle("key", "model", Cost(1, 400), 0, 2 * S)
+    refused = ledger.admit("key", "model", Cost(1, 400), 2 * S)
+    # After 2 s the bucket was full again but for nothing; then 3 x 399 tokens left it.
+    assert refused.wait_ns == (3 * 399 - 600 + 1) * 60 * S // 600
+
+
+def test_the_windows_of_a_ledger_begin_on_the_provider_s_wall_clock():
+    """A minute ends at the minute, wherever the ledger's own clock began."""
+    ledger = Ledger(Limits(tokens_per_minute=100, algorithm="fixed-window"), 45 * S)
+    ledger.admit("key", "model", Cost(100, 0), 0)
+    assert ledger.admit("key", "model", Cost(1, 0), 0).wait_ns == 15 * S
+
+
 def test_counting_tokens_is_charged_only_against_its_own_limit():
     """It takes nothing from the limits of the others, nor they from its own."""
     ledger = Ledger(Limits(requests_per_minute=2, tokens_per_minute=99, count_tokens_per_minute=3))
@@ -192,13 +289,13 @@ def test_an_attempt_is_charged_to_all_limits_or_to_none_and_its_wait_is_exact(li
     for gap, input_tokens, output_tokens in attempts:
         now += gap
         costs = (1, input_tokens, output_tokens)
-        alone = copy.deepcopy(ledger._of("key", "model", "generate"))
+        alone = copy.deepcopy(ledger._of("key", "model").limiters)
         fits = [each.wait(cost, now) == 0 for each, cost in zip(alone, costs, strict=True)]
         decision = ledger.admit("key", "model", Cost(input_tokens, output_tokens), now)
         assert decision.admitted == all(fits)
         assert (decision.room >= 1) == decision.admitted
         for each, cost in zip(alone, costs, strict=True):
-            (each.charge if all(fits) else each.reject)(cost, now)
+            (each.take if all(fits) else each.reject)(cost, now)
         assert decision.levels == tuple(each.level(now) for each in alone)
         refusing = {limit for limit, fit in zip(limits, fits, strict=True) if not fit}
         assert set(decision.violated) == refusing

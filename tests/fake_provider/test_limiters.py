@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import math
 import random
 import sys
@@ -12,16 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fake_provider._limiters import (
-    InFlight,
-    Level,
-    Limiter,
-    SlidingWindow,
-    TokenBucket,
-    decide,
-    limiter_for,
-)
+from fake_provider._buckets import TokenBucket
+from fake_provider._ledger import limiter_for
+from fake_provider._limiters import InFlight, Level, Limiter, decide
 from fake_provider._limits import Limit, Limits
+from fake_provider._windows import Acceleration, CalendarDay, FixedWindow, SlidingWindow
 
 S = 1_000_000_000
 exact = settings(max_examples=300, deadline=None, derandomize=True, database=None)
@@ -339,7 +335,7 @@ def test_an_overdrawn_bucket_names_the_reset_and_the_wait_of_a_recorded_refusal(
     Source: a public dump of a refusal by Anthropic of 2026-02-27, read 2026-11-25.
     """
     bucket = tokens_per_minute(30_000, "token-bucket")
-    bucket.charge(39_000, 0)
+    bucket.settle(39_000, 0, 0)
     assert bucket.level(0) == Level(bucket.limit, 0, 78 * S)
     assert bucket.wait(20_000, 0) == 58 * S
 
@@ -349,7 +345,7 @@ def test_a_window_spends_at_most_32_bytes_on_an_event_of_any_size():
     window, now, per_event = tokens_per_minute(10**12), 0, []
     for index in range(60_000):
         now += 6_000_000 if index < 50_000 else 24_000_000
-        window.charge(2_000_000, now)
+        window.take(2_000_000, now)
         live = (10**12 - window.room(now)) // 2_000_000
         if live >= 1_000:
             columns = sys.getsizeof(window._times) + sys.getsizeof(window._totals)
@@ -372,7 +368,7 @@ def test_a_wait_is_found_by_bisection():
     """Among 100,000 events a wait reads 17 of them."""
     window = tokens_per_minute(10**9)
     for now in range(100_000):
-        window.charge(10_000, now)
+        window.take(10_000, now)
     window._totals = Counted(window._totals)
     assert window.wait(5 * 10**8, 100_000) == 49_999 + 60 * S - 100_000
     assert 0 < window._totals.reads <= 18
@@ -382,12 +378,87 @@ def test_an_event_is_let_go_of_at_a_constant_cost():
     """In steady state an attempt reads two or three instants, not all those that have expired."""
     window, gap = tokens_per_minute(10**9), 60 * S // 10_000
     for index in range(10_000):
-        window.charge(1, index * gap)
+        window.take(1, index * gap)
     window._times = Counted(window._times)
     for index in range(10_000, 20_000):
-        window.charge(1, index * gap)
+        window.take(1, index * gap)
     assert window.room(20_000 * gap) == 10**9 - 9_999
     assert 10_000 <= window._times.reads <= 30_000
+
+
+def test_what_was_charged_nothing_is_settled_at_its_instant():
+    """A cost that is known at the end alone counts from where the attempt was admitted."""
+    window = tokens_per_minute(1_000)
+    window.take(300, 0)
+    window.take(0, 10 * S)
+    window.take(400, 20 * S)
+    window.settle(200, 10 * S, 30 * S)
+    assert window.room(30 * S) == 100
+    assert [window.wait(cost, 30 * S) for cost in (400, 401, 600, 601)] == [
+        30 * S,
+        40 * S,
+        40 * S,
+        50 * S,
+    ]
+
+
+@pytest.mark.parametrize("algorithm", ["token-bucket", "leaky-bucket"])
+def test_a_refusal_does_not_lift_a_bucket_that_answers_overdrew(algorithm):
+    """A bucket that was settled below its floor stays there when a refusal is charged nothing."""
+    bucket = tokens_per_minute(1_000, algorithm, floor=0)
+    bucket.settle(5_000, 0, 0)
+    assert bucket.room(0) == -4_000
+    assert not bucket.admit(1, 0).admitted
+    assert bucket.room(0) == -4_000
+
+
+@pytest.mark.parametrize("algorithm", ["sliding-window", "fixed-window", "acceleration"])
+def test_a_correction_comes_too_late_for_a_window_that_has_passed(algorithm):
+    """What has left the window takes no room, whatever it turns out to have cost."""
+    window = tokens_per_minute(1_000, algorithm)
+    window.take(10, 0)
+    window.settle(500, 0, 130 * S)
+    assert window.level(130 * S) == Level(window.limit, 1_000, 0)
+
+
+def test_a_fixed_window_admits_twice_its_capacity_around_its_end():
+    """The count starts again at the minute of the wall clock, not 60 s after the first attempt."""
+    (limit,) = Limits(tokens_per_minute=1_000, algorithm="fixed-window")
+    window = limiter_for(limit, zero_wall_ns=59 * S)
+    assert window.admit(1_000, 0).admitted
+    assert window.admit(1, 0).wait_ns == S
+    assert window.admit(1_000, S).admitted
+    assert window.admit(1, S).wait_ns == 60 * S
+
+
+@pytest.mark.parametrize(
+    ("begins", "hours"),
+    [
+        ("2026-03-08T08:00:00+00:00", 23),
+        ("2026-07-01T07:00:00+00:00", 24),
+        ("2026-11-01T07:00:00+00:00", 25),
+    ],
+)
+def test_a_day_is_as_long_as_clocks_make_it(begins, hours):
+    """From midnight to midnight in Los Angeles there are 23, 24 or 25 hours."""
+    (limit,) = Limits(requests_per_day=1, algorithm="calendar-day", timezone="America/Los_Angeles")
+    zero_wall_ns = int(dt.datetime.fromisoformat(begins).timestamp()) * S
+    day = limiter_for(limit, zero_wall_ns)
+    assert day.admit(1, 0).admitted
+    assert day.admit(1, 0).wait_ns == hours * 3_600 * S
+    assert not day.admit(1, hours * 3_600 * S - 1).admitted
+    assert day.admit(1, hours * 3_600 * S).admitted
+
+
+def test_an_acceleration_admits_a_gradual_load_and_refuses_a_sudden_one():
+    """Half as much again is admitted each minute; the same amount at once is not."""
+    gradual, sudden = (tokens_per_minute(1_000, "acceleration") for _ in range(2))
+    grown = [gradual.admit(tokens, at * 60 * S) for at, tokens in enumerate((1_000, 1_500, 2_250))]
+    assert all(decision.admitted for decision in grown)
+    assert sudden.admit(1_000, 0).admitted
+    assert sudden.admit(1_000, 0).wait_ns == 60 * S
+    assert sudden.admit(2_250, 0).wait_ns is None
+    assert gradual.admit(1_001, 300 * S).admitted is False  # an idle time forgets the growth
 
 
 def test_places_in_flight_come_back_only_by_release():
@@ -418,6 +489,10 @@ def test_the_wait_for_a_place_in_flight_is_not_computed():
     [
         (Limits(tokens_per_minute=5), SlidingWindow),
         (Limits(requests_per_day=5, algorithm="token-bucket"), TokenBucket),
+        (Limits(requests_per_day=5, algorithm="leaky-bucket"), TokenBucket),
+        (Limits(requests_per_day=5, algorithm="fixed-window"), FixedWindow),
+        (Limits(requests_per_day=5, algorithm="calendar-day"), CalendarDay),
+        (Limits(requests_per_minute=5, algorithm="acceleration"), Acceleration),
         (Limits(concurrent_requests=5, algorithm="token-bucket"), InFlight),
     ],
 )
@@ -441,8 +516,8 @@ def test_a_decision_names_the_violated_limits_longest_wait_first():
             algorithm="token-bucket",
         )
     ]
-    quick.charge(600, 0)
-    slow.charge(600, 0)
+    quick.take(600, 0)
+    slow.take(600, 0)
     decision = decide(limiters, (10, 500, 1), 0)
     assert decision.violated == (slow.limit, quick.limit)
     assert decision.wait_ns == 50 * S

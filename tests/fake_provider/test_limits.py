@@ -268,3 +268,74 @@ def test_limits_print_as_what_states_them():
     limits = Limits(tokens_per_minute=4_000_000, algorithm="token-bucket", burst=200_000)
     shown = "<Limits tokens_per_minute=4_000_000 (token-bucket, 200_000 at once)>"
     assert repr(limits) == shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"charge": "later"},
+            "charge must be one of actual, max-tokens, larger, reserve, delivered",
+        ),
+        ({"scope": "team"}, "scope must be one of key+model, key, model, all, got 'team'"),
+        ({"output_factor": 0.5}, "output_factor must be a whole number, at least 1, got 0.5"),
+        ({"charge_cached": 2}, "charge_cached must be a number of shares of the cost from 0 to 1"),
+        ({"growth": 1.0}, "growth must be a number of usages of the window before above 1"),
+        ({"growth": 2.0}, "growth needs algorithm='acceleration', got 'sliding-window'"),
+        ({"timezone": "Europe/Paris"}, "timezone needs algorithm='calendar-day', got"),
+        (
+            {"timezone": "Mars/Olympus", "algorithm": "calendar-day"},
+            "timezone must be the IANA name of a zone that this machine or the package tzdata",
+        ),
+        (
+            {"algorithm": "calendar-day"},
+            "algorithm='calendar-day' needs a limit per day, got tokens_per_minute=10",
+        ),
+        (
+            {"output_factor": 5, "charge": "max-tokens"},
+            "output_factor=5 needs a charge for the output of the answer, got charge='max-tokens'",
+        ),
+        ({"algorithm": "leaky-bucket", "burst": 5}, "burst needs algorithm='token-bucket'"),
+        ({"algorithm": "fixed-window", "floor": -5}, "floor needs algorithm='token-bucket'"),
+    ],
+)
+def test_a_setting_out_of_its_range_or_without_effect_is_named(arguments, message):
+    """The message states the argument, and what is allowed or what it needs."""
+    error = refusal(tokens_per_minute=10, **arguments)
+    assert type(error) is ValueError
+    assert str(error).startswith(message)
+
+
+@pytest.mark.parametrize("value", [5, None, b"UTC"])
+def test_a_time_zone_must_be_text(value):
+    """A zone object has no name that a trace could carry."""
+    error = refusal(requests_per_day=10, algorithm="calendar-day", timezone=value)
+    assert type(error) is TypeError
+    assert str(error) == f"timezone must be the IANA name of a zone, got {value!r}"
+
+
+def test_a_leaky_bucket_has_a_floor():
+    """Refusals can be charged to it as to a token bucket."""
+    (limit,) = Limits(tokens_per_minute=10, algorithm="leaky-bucket", floor=-5)
+    assert (limit.capacity, limit.floor, limit.refills) == (10, -5, True)
+
+
+def test_limits_by_model_hold_for_their_class_and_the_default_for_the_others():
+    """Each class has the limits that it is given, and no more."""
+    small, large = Limits(tokens_per_minute=30), Limits(tokens_per_minute=200)
+    limits = Limits.by_model({"mini": large, "nano": large}, default=small)
+    held = {
+        name: [limit.amount for limit in limits if limit.holds_for(name)]
+        for name in ("mini", "nano", "large")
+    }
+    assert held == {"mini": [200], "nano": [200], "large": [30]}
+    assert Limits.by_model({"mini": large}).limits[0].holds_for("large") is False
+    shown = "<Limits tokens_per_minute=200 (for mini), tokens_per_minute=30 (for other models)>"
+    assert repr(Limits.by_model({"mini": large}, default=small)) == shown
+
+
+@pytest.mark.parametrize("models", [{5: Limits()}, {"mini": 5}])
+def test_limits_by_model_must_be_limits_by_name(models):
+    """A slip is named."""
+    with pytest.raises(TypeError, match="models must map model classes to Limits"):
+        Limits.by_model(models)

@@ -7,11 +7,13 @@ import math
 import pytest
 
 from fake_provider import FakeProvider, Fault, HintStyle, Limits, ServiceTime
+from fake_provider._limits import ALGORITHMS
 from fake_provider._tokens import CostModel
 from fake_provider._wire import DIALECTS
 
 NAMES = ", ".join(DIALECTS)
-PRESETS = "anthropic-build, anthropic-legacy-tier1, *anthropic-start"
+
+PRESETS = "anthropic-acceleration, anthropic-build, *openrouter-free"
 
 
 def message(error, make, *args, **kwargs):
@@ -106,7 +108,7 @@ STATUS = "status must be 200, or a whole number from 300 to 599"
         (
             {"algorithm": "leaky"},
             ValueError,
-            "algorithm must be one of sliding-window, token-bucket, got 'leaky'",
+            f"algorithm must be one of {', '.join(ALGORITHMS)}, got 'leaky'",
         ),
         (
             {"strict_clock": "yes"},
@@ -151,14 +153,11 @@ def test_a_whole_float_is_a_seed_as_it_is_any_other_whole_number():
 
 def test_limits_join_in_the_order_in_which_they_are_given():
     """Positional limits come first, then the preset's, then those stated by keyword."""
-    provider = FakeProvider(
-        Limits(tokens_per_day=9), preset="anthropic-legacy-tier1", requests_per_day=7
-    )
+    provider = FakeProvider(Limits(tokens_per_day=9), preset="mistral-free", requests_per_day=7)
     assert [limit.name for limit in provider.limits] == [
         "tokens_per_day",
-        "input_tokens_per_minute",
-        "output_tokens_per_minute",
         "requests_per_minute",
+        "tokens_per_minute",
         "requests_per_day",
     ]
 

@@ -439,5 +439,20 @@ def test_a_limit_in_a_header_is_the_limit_that_was_enforced():
     bucket = Limit(
         kind="tokens", amount=9, algorithm="token-bucket", burst=7, floor=-3, charge_rejected=0.5
     )
-    trace = Trace(limits=Limits.of([bucket]))
-    assert tuple(Trace.load(lines(trace)).limits) == (bucket,)
+    day = Limit(
+        kind="tokens",
+        amount=9,
+        per=86_400.0,
+        window=86_400.0,
+        algorithm="calendar-day",
+        charge="reserve",
+        charge_cached=0.25,
+        output_factor=5,
+        scope="all",
+        models=("mini", "nano"),
+        except_models=("large",),
+        growth=2.5,
+        timezone="Europe/Paris",
+    )
+    trace = Trace(limits=Limits.of([bucket, day]))
+    assert tuple(Trace.load(lines(trace)).limits) == (bucket, day)

@@ -152,8 +152,11 @@ async def test_anyio(fake_provider, anyio_backend):
             "token_per_minute=5",
             "unknown keyword 'token_per_minute': did you mean tokens_per_minute?",
         ),
-        ("preset='anthropic-bild'", "preset must be one of anthropic-build, *got 'anthropic-bild'"),
-        ("algorithm='leaky'", "algorithm must be one of sliding-window, token-bucket, got 'leaky'"),
+        (
+            "preset='anthropic-bild'",
+            "preset must be one of anthropic-acceleration, *got 'anthropic-bild'",
+        ),
+        ("algorithm='leaky'", "algorithm must be one of sliding-window, *, got 'leaky'"),
         ("5", "[*]limits must be Limits(...) values, got 5"),
         ("ignore={'RL999': 'x'}", "ignore names an unknown code 'RL999'*"),
         ("ignore={'RL101': ''}", "ignore['RL101'] must give a reason, got ''"),
