@@ -154,11 +154,7 @@ class Ledger:
 
     def _limiter(self, index: int, limit: Limit, key: str, model_class: str) -> Limiter:
         """Return the limiter that a key and model class share with those of the limit's scope."""
-        owner = (
-            index,
-            key if limit.scope in ("key+model", "key") else None,
-            model_class if limit.scope in ("key+model", "model") else None,
-        )
+        owner = (index, *limit.pool(key, model_class))
         if owner not in self._limiters:
             self._limiters[owner] = limiter_for(limit, self._zero_wall_ns)
         return self._limiters[owner]

@@ -115,6 +115,21 @@ class Limit:
             return False
         return not self.models or model_class in self.models
 
+    def pool(self, key: str, model_class: str) -> tuple[str | None, str | None]:
+        """Return what shares one count of this limit with a key and a model class.
+
+        Args:
+            key: The API key, or what stands for it.
+            model_class: The group of models that shares its limits with the model requested.
+
+        Returns:
+            Key and model class, each None where the limit counts all of them together.
+        """
+        return (
+            key if self.scope in ("key+model", "key") else None,
+            model_class if self.scope in ("key+model", "model") else None,
+        )
+
     def __str__(self) -> str:
         """Return the limit as its statement, with what tells it from one of that keyword alone."""
         notes = []

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ratelimit._checks._demand import bucket_excess, in_flight_peak, window_peak
+from pytest_ratelimit._checks._demand import (
+    bucket_excess,
+    in_flight_peak,
+    numbered_peak,
+    window_number,
+    window_peak,
+)
 from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._text import amount, instant, many, names, seconds, were
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 # Calls that start within this time of each other, in seconds, are one wave.
 _WAVE_S = 1.0
 _NOT_WINDOWED = ("concurrent", "count_tokens")
+_FIXED = ("fixed-window", "calendar-day")
 _SIZED = ("tokens", "input_tokens", "output_tokens")
 
 
@@ -68,17 +76,33 @@ def _windowed(digest: Digest) -> list[Limit]:
     return [limit for limit in digest.trace.limits if limit.kind not in _NOT_WINDOWED]
 
 
+def _demanding(digest: Digest, limit: Limit) -> dict[tuple[str | None, ...], list[Attempt]]:
+    """Return the attempts that limits decided on, by what shares one count of this limit."""
+    pools: dict[tuple[str | None, ...], list[Attempt]] = defaultdict(list)
+    for attempt in digest.demanding:
+        if limit.holds_for(attempt.model_class):
+            pools[limit.pool(attempt.key, attempt.model_class)].append(attempt)
+    return pools
+
+
 def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
     """Yield the worst window of each limit that was overrun."""
-    for attempts in digest.demanding.values():
-        times = [attempt.arrived_at for attempt in attempts]
-        for limit in limits:
+    for limit in limits:
+        for attempts in _demanding(digest, limit).values():
+            times = [attempt.arrived_at for attempt in attempts]
             amounts = [cost(attempt, limit) for attempt in attempts]
             if limit.refills:
                 peak = bucket_excess(times, amounts, limit.rate, limit.capacity)
                 members = attempts[peak.first : peak.last + 1]
                 demand = float(sum(amounts[peak.first : peak.last + 1]))
                 allowed = demand - peak.amount
+            elif limit.algorithm in _FIXED:
+                zero_s = digest.trace.started_at
+                peak = numbered_peak([window_number(limit, zero_s + at) for at in times], amounts)
+                members = attempts[peak.first : peak.last + 1]
+                demand, allowed = peak.amount, float(limit.capacity)
+            elif limit.algorithm == "acceleration":
+                continue  # what it allows depends on what it admitted before
             else:
                 peak = window_peak(times, amounts, limit.window)
                 members = attempts[peak.first : peak.last + 1]
@@ -103,7 +127,8 @@ def _overrun_finding(overrun: _Overrun, *, severe: bool) -> Finding:
         remedy = f"share one bucket of {amount(limit.rate * 0.9)} {limit.unit} a second"
         remedy += f" and {amount(limit.capacity)} at once between all callers."
     else:
-        rule = f"It admits {amount(limit.capacity)} in any {seconds(limit.window)}."
+        each = "each" if limit.algorithm in _FIXED else "any"
+        rule = f"It admits {amount(limit.capacity)} in {each} {seconds(limit.window)}."
         span = f"within {seconds(limit.window)}"
         # Burst and refill of a bucket both fall into one window: together they must fit.
         half = limit.capacity / 2
@@ -223,8 +248,8 @@ def judge_cold_start(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
 
 def _cold_waves(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
     """Yield the first waves, at the start and after idle times, that exceed a limit."""
-    for attempts in digest.demanding.values():
-        for limit in limits:
+    for limit in limits:
+        for attempts in _demanding(digest, limit).values():
             for wave in _first_waves(attempts, limit.window):
                 demand = float(sum(cost(attempt, limit) for attempt in wave))
                 refill = limit.rate * (wave[-1].arrived_at - wave[0].arrived_at)

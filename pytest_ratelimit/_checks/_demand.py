@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from fake_provider._zones import zone
 from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._stats import median
 
@@ -47,6 +49,37 @@ def window_peak(times: Sequence[float], amounts: Sequence[float], window: float)
         while times[first] <= at - window:
             total -= amounts[first]
             first += 1
+        if total > best.amount:
+            best = Peak(total, first, last)
+    return best
+
+
+def window_number(limit: Limit, wall_s: float) -> int:
+    """Return the number of the fixed window, or of the calendar's day, in which an instant lies.
+
+    Args:
+        limit: A limit of fixed windows or of days.
+        wall_s: The instant, in POSIX seconds.
+    """
+    if limit.algorithm == "fixed-window":
+        # The tolerance keeps an arrival at the very start of a window out of the one before.
+        return math.floor(wall_s / limit.window + 1e-9)
+    return datetime.fromtimestamp(wall_s, zone(limit.timezone)).toordinal()
+
+
+def numbered_peak(numbers: Sequence[int], amounts: Sequence[float]) -> Peak:
+    """Return the largest sum of amounts in any one window of those that follow each other.
+
+    Args:
+        numbers: The window of each attempt, never falling.
+        amounts: Their demands, in the limit's unit.
+    """
+    best = Peak(0.0, 0, -1)
+    total, first = 0.0, 0
+    for last, (number, amount) in enumerate(zip(numbers, amounts, strict=True)):
+        if number != numbers[first]:
+            total, first = 0.0, last
+        total += amount
         if total > best.amount:
             best = Peak(total, first, last)
     return best
@@ -174,6 +207,8 @@ class Charges:
             return None
         if limit.refills:
             return max(0.0, 1 - refused.room) * each / limit.rate
+        if limit.algorithm != "sliding-window":
+            return None  # when a window began, and what it allows, is not in the trace
         now = bisect_left(self._indices, refused.index)
         oldest = bisect_right(self._times, refused.arrived_at - limit.window, hi=now)
         missing = self._sums[now] - self._sums[oldest] + each - limit.capacity

@@ -196,16 +196,13 @@ class Digest:
         return limits
 
     @cached_property
-    def demanding(self) -> dict[tuple[str, str], list[Attempt]]:
-        """The attempts that a limit decided on, by key and model class.
-
-        Scripted refusals and overloads say nothing about a budget.
-        """
-        by_key: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
-        for attempt in self.trace.attempts:
-            if modelled(attempt) and (not attempt.refused or self.limit_of(attempt) is not None):
-                by_key[attempt.key, attempt.model_class].append(attempt)
-        return dict(by_key)
+    def demanding(self) -> list[Attempt]:
+        """The attempts that a limit decided on: scripted answers say nothing about a budget."""
+        return [
+            attempt
+            for attempt in self.trace.attempts
+            if modelled(attempt) and (not attempt.refused or self.limit_of(attempt) is not None)
+        ]
 
     @cached_property
     def works(self) -> list[list[Call]]:

@@ -194,18 +194,18 @@ def _terminal(call: Call) -> bool:
 
 
 class _Ledger:
-    """The charges of each limit, by key and model class, gathered when they are first asked for."""
+    """The charges of each count of a limit, gathered when they are first asked for."""
 
     def __init__(self, digest: Digest) -> None:
         self._attempts = digest.trace.attempts
-        self._charges: dict[tuple[str, str, str], Charges] = {}
+        self._charges: dict[tuple[str | None, ...], Charges] = {}
 
     def waits_s(self, limit: Limit, refused: Attempt) -> float | None:
         """Return how long a refused attempt would have had to wait."""
-        group = (refused.key, refused.model_class)
-        key = (*group, limit.name)
+        pool = limit.pool(refused.key, refused.model_class)
+        key = (*pool, limit.name)
         if key not in self._charges:
-            own = [a for a in self._attempts if (a.key, a.model_class) == group]
+            own = [a for a in self._attempts if limit.pool(a.key, a.model_class) == pool]
             self._charges[key] = Charges(limit, own)
         return self._charges[key].waits_s(refused)
 

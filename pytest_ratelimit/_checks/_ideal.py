@@ -40,20 +40,27 @@ def measure_ideal(trace: Trace) -> Ideal | None:
     if not served:
         return None
     chains: dict[str, list[Attempt]] = defaultdict(list)
-    groups: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
     for attempt in served:
         chains[attempt.caller].append(attempt)
-        groups[attempt.key, attempt.model_class].append(attempt)
     chain_s = max(covered_s((a.arrived_at, end_of(a)) for a in own) for own in chains.values())
     needs = [
         (_needed_s(limit, own), limit)
-        for own in groups.values()
         for limit in trace.limits
-        if limit.kind != "count_tokens"
+        if limit.kind != "count_tokens" and limit.algorithm != "acceleration"
+        for own in _pools(limit, served).values()
     ]
     limit_s, limit = max(needs, key=lambda need: need[0], default=(0.0, None))
     tokens = sum(attempt.tokens for attempt in served)
     return Ideal(max(chain_s, limit_s), chain_s, limit, limit_s, tokens)
+
+
+def _pools(limit: Limit, served: list[Attempt]) -> dict[tuple[str | None, ...], list[Attempt]]:
+    """Return the attempts that a limit holds for, by what shares one count of it."""
+    pools: dict[tuple[str | None, ...], list[Attempt]] = defaultdict(list)
+    for attempt in served:
+        if limit.holds_for(attempt.model_class):
+            pools[limit.pool(attempt.key, attempt.model_class)].append(attempt)
+    return pools
 
 
 def covered_s(spans: Iterable[tuple[float, float]]) -> float:

@@ -136,9 +136,12 @@ def judge_sharing(digest: Digest, unguided: AbstractSet[int], drain_s: float) ->
             "no limit refused an attempt with a hint: without one nobody knows for how long a "
             "refusal binds"
         )
-    groups: dict[tuple[str, str, str | None], list[Attempt]] = defaultdict(list)
+    groups: dict[tuple[str | None, ...], list[Attempt]] = defaultdict(list)
     for attempt in hinted:
-        groups[attempt.key, attempt.model_class, attempt.reason].append(attempt)
+        limit = digest.limit_of(attempt)
+        if limit is not None:
+            pool = limit.pool(attempt.key, attempt.model_class)
+            groups[*pool, attempt.reason].append(attempt)
     uninformed = [found for own in groups.values() for found in _uninformed(digest, own)]
     if not uninformed:
         return Judgement.of()

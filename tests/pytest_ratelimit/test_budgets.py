@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
 
-from fake_provider._limits import Limit, Limits
+from fake_provider._limits import Limit, Limits, Sharing
 from fake_provider._trace import Trace
 from pytest_ratelimit._checks import Judgement, Policy, judge
 from pytest_ratelimit._checks._demand import (
@@ -314,3 +315,57 @@ def test_the_smallest_demand_is_a_peak() -> None:
     assert window_peak([3.0], [1.0], 60.0) == (1.0, 0, 0)
     assert bucket_excess([3.0], [1.0], 1.0, 0.25) == (0.75, 0, 0)
     assert window_peak([], [], 60.0).amount == 0.0
+
+
+def together(limit: Limit, *parts: tuple[float, str, str]) -> Trace:
+    """Attempts of 6,000 tokens at an instant, on a key and a model class each."""
+    made = [
+        attempt(
+            caller=f"c{index}",
+            call=index,
+            arrived_at=at,
+            ended_at=at,
+            key=key,
+            model_class=model_class,
+            input_tokens=6_000,
+            output_tokens=0,
+            room=1.0,
+        )
+        for index, (at, key, model_class) in enumerate(parts)
+    ]
+    return trace_of(*made, limits=Limits.of([limit]), started_at=30.0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "found"), [("key+model", False), ("key", False), ("model", True), ("all", True)]
+)
+def test_demand_is_that_of_all_who_share_a_count(scope: Sharing, found: bool) -> None:
+    """Two keys overrun together a limit that counts them together, and no other."""
+    limit = dataclasses.replace(TOKENS, scope=scope)
+    trace = together(limit, (0.0, "a", "m"), (1.0, "b", "m"))
+    assert bool(judge(trace, Policy())["RL201"].findings) == found
+
+
+def test_a_limit_of_other_models_is_not_overrun() -> None:
+    """What a limit does not hold for is no demand on it."""
+    limit = dataclasses.replace(TOKENS, models=("m",))
+    parts = ((0.0, "a", "m"), (1.0, "a", "other"))
+    assert not judge(together(limit, *parts), Policy())["RL201"].findings
+
+
+@pytest.mark.parametrize(("at", "found"), [(29.0, True), (31.0, False)])
+def test_a_fixed_window_is_not_overrun_across_its_end(at: float, found: bool) -> None:
+    """The trace began at 30 s past the minute: a second request at 31 s falls into the next one."""
+    limit = Limit(kind="tokens", amount=10_000, algorithm="fixed-window")
+    trace = together(limit, (0.0, "a", "m"), (at, "a", "m"))
+    assert bool(judge(trace, Policy())["RL201"].findings) == found
+
+
+def test_a_day_is_not_overrun_across_midnight() -> None:
+    """Two requests 40 s apart are one day's demand, or two days' where midnight lies between."""
+    limit = Limit(kind="tokens", amount=10_000, per=86_400.0, window=86_400.0)
+    day = dataclasses.replace(limit, algorithm="calendar-day")
+    parts = ((0.0, "a", "m"), (40.0, "a", "m"))
+    assert judge(together(day, *parts), Policy())["RL201"].findings
+    late = dataclasses.replace(together(day, *parts), started_at=86_370.0)
+    assert not judge(late, Policy())["RL201"].findings
