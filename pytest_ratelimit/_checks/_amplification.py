@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import amount, instant, many, were
+from pytest_ratelimit._checks._text import amount, instant, many, seconds, were
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -136,6 +136,9 @@ def judge_work(digest: Digest) -> Judgement:
     demanded = asked + retried + again
     ratio = demanded / asked if asked else 1.0
     requeues = [call for work in requeued for call in work[1:]]
+    longest = max(
+        work[-1].attempts[-1].arrived_at - work[0].attempts[0].arrived_at for work in requeued
+    )
     error = ratio > digest.policy.attempts_per_call
     per_served = (
         f"{demanded / served:.1f} x the {amount(served)} served" if served else "none served"
@@ -158,8 +161,9 @@ def judge_work(digest: Digest) -> Judgement:
                 ),
             ),
             cause="refused work is dispatched again as new calls, each with retries of its own.",
-            remedy="dispatch refused work again later and spread out, resume where it stopped, and "
-            "hold all attempts for one unit to one bound: it was "
+            remedy="keep refused work in its call until it is served, with delays that add up to "
+            f"{seconds(longest)} or more, instead of dispatching it again as a new call; hold all "
+            "attempts for one unit to one bound: it was "
             f"{max(sum(len(c.attempts) for c in w) for w in requeued):,} in this run.",
             attempts=tuple(sorted(a.index for call in requeues for a in call.attempts)),
         )

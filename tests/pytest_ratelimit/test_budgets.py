@@ -369,3 +369,18 @@ def test_a_day_is_not_overrun_across_midnight() -> None:
     assert judge(together(day, *parts), Policy())["RL201"].findings
     late = dataclasses.replace(together(day, *parts), started_at=86_370.0)
     assert not judge(late, Policy())["RL201"].findings
+
+
+def test_a_request_as_large_as_the_limit_is_the_innocent_neighbour() -> None:
+    """What costs a whole window is refused for now, and not for ever."""
+    limits = Limits(tokens_per_minute=1_000)
+    whole = refusal(input_tokens=1_000, room=0.5, reason="tokens_per_minute")
+    assert judge(trace_of(whole, limits=limits))["RL203"].verdict == "ok"
+    above = refusal(input_tokens=1_001, room=0.5, reason="tokens_per_minute")
+    assert judge(trace_of(above, limits=limits))["RL203"].verdict == "FLAG"
+
+
+def test_without_a_limit_on_tokens_no_request_is_too_large() -> None:
+    """A limit on requests admits one of any size."""
+    trace = trace_of(refusal(input_tokens=10**9), limits=Limits(requests_per_minute=5))
+    assert judge(trace)["RL203"].missing == "no limit on tokens was enforced"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fake_provider._limits import Limit
+from fake_provider._limits import Limit, Limits
 from fake_provider._trace import Trace
-from pytest_ratelimit._checks import judge
+from pytest_ratelimit._checks import Policy, judge
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import probe, replay
-from tests.pytest_ratelimit.simulation import Simulation, attempt, refusal, trace_of
+from tests.pytest_ratelimit.simulation import Simulation, attempt, chains, refusal, trace_of
 
 
 def text(trace: Trace, code: str) -> str:
@@ -179,6 +179,32 @@ def test_a_flat_backoff() -> None:
     )
 
 
+def test_retries_without_a_delay() -> None:
+    """Eight callers that try again at once, four times each."""
+    assert text(probe(delays.fixed(0.0), seed=1), "RL107") == (
+        "RL107 hot-retry: 32 of 32 retries came within 1 ms of the refusal\n"
+        "\n"
+        "  32 of them were refused again; 8 calls did so, up to 4 times.\n"
+        "  Delays spread over 100 ms would do that with p = 1e-64.\n"
+        "  Cause: the code tries again without waiting, on the same key and model.\n"
+        "  Remedy: wait=wait_random_exponential(multiplier=1, max=60)\n"
+        '  Accept: @pytest.mark.ratelimit(ignore={"RL107": "reason"})'
+    )
+
+
+def test_attempts_without_an_end() -> None:
+    """One call of fifteen attempts, all refused."""
+    assert text(chains([[1.0] * 14]), "RL111") == (
+        "RL111 unbounded-retries: 1 call made more than 10 attempts, up to 15\n"
+        "\n"
+        "  Call 0 of agent-0 made them in 14 s.\n"
+        "  Its last attempt was refused as well: no end was seen.\n"
+        "  Cause: the retry loop has no bound, or one above what this policy allows.\n"
+        "  Remedy: stop=stop_after_attempt(10), or raise the bound: max_attempts=15.\n"
+        '  Accept: @pytest.mark.ratelimit(ignore={"RL111": "reason"})'
+    )
+
+
 def test_stacked_layers() -> None:
     """The SDK's three attempts inside a loop of five."""
     assert text(
@@ -225,9 +251,46 @@ def test_repeated_work() -> None:
         "  The unit asked for most often was asked for in 4 calls.\n"
         "  Cause: refused work is dispatched again as new calls, each with retries of its "
         "own.\n"
-        "  Remedy: dispatch refused work again later and spread out, resume where it "
-        "stopped, and hold all attempts for one unit to one bound: it was 16 in this run.\n"
+        "  Remedy: keep refused work in its call until it is served, with delays that add "
+        "up to 213.1 s or more, instead of dispatching it again as a new call; hold all "
+        "attempts for one unit to one bound: it was 16 in this run.\n"
         '  Accept: @pytest.mark.ratelimit(ignore={"RL114": "reason"})'
+    )
+
+
+def test_a_quota_that_was_used_up() -> None:
+    """Three calls that ask three times each although the quota is used up."""
+    spent = chains([[1.0, 2.0]] * 3, terminal=True, reason="insufficient_quota")
+    assert text(spent, "RL121") == (
+        "RL121 terminal-error-retried: 6 retries of 3 calls after an error that no wait can "
+        "cure\n"
+        "\n"
+        "  The error was 429 insufficient_quota (6 x).\n"
+        "  They demanded 6,000 tokens for nothing.\n"
+        "  Cause: the code around the SDK retries by status alone, and does not look at what "
+        "the error says.\n"
+        "  Remedy: retry only what waiting can cure: look at the error's code before the "
+        "status.\n"
+        '  Accept: @pytest.mark.ratelimit(ignore={"RL121": "reason"})'
+    )
+
+
+def test_a_policy_that_never_fired() -> None:
+    """Two calls that ended with their first refusal, although retries are declared."""
+    hinted = refusal(hint=5.0, hint_form="seconds")
+    inert = trace_of(hinted, refusal(call=1, caller="agent-1", unit="u1"))
+    (finding,) = judge(inert, Policy(retries_declared=True))["RL122"].findings
+    assert str(finding) == (
+        "RL122 never-retried: 2 of 2 calls refused at first were never retried, although "
+        "retries are declared\n"
+        "\n"
+        "  Callers: agent-0, agent-1.\n"
+        "  The provider had named waits of up to 5 s.\n"
+        "  Cause: the retry policy is not where the error is raised: it wraps a generator, or a "
+        "function that only returns an awaitable, or looks for another exception.\n"
+        "  Remedy: wrap the code that reads the response: collect the stream inside the "
+        "function that is retried.\n"
+        '  Accept: @pytest.mark.ratelimit(ignore={"RL122": "reason"})'
     )
 
 
@@ -273,6 +336,20 @@ def test_a_cold_start() -> None:
         "  Remedy: start 4 at a time, or take each call's cost from one shared budget "
         "before it is sent.\n"
         '  Accept: @pytest.mark.ratelimit(ignore={"RL202": "reason"})'
+    )
+
+
+def test_a_request_that_can_never_fit() -> None:
+    """One request of twice a minute's tokens."""
+    large = refusal(input_tokens=20_000, terminal=True, status=413, reason="request_too_large")
+    assert text(trace_of(large, limits=Limits(tokens_per_minute=10_000)), "RL203") == (
+        "RL203 request-larger-than-limit: 1 attempt can never be admitted: 20,000 tokens "
+        "against tokens_per_minute, which admits 10,000 at once\n"
+        "\n"
+        "  Callers: agent-0.\n"
+        "  Cause: one request costs more than a whole window of the limit.\n"
+        "  Remedy: split the request, or lower max_tokens, to at most 10,000 tokens.\n"
+        '  Accept: @pytest.mark.ratelimit(ignore={"RL203": "reason"})'
     )
 
 

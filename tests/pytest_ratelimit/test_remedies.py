@@ -5,6 +5,7 @@ A remedy is read from the finding's own text, with its numbers, and put into the
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from tests.pytest_ratelimit.scenarios import SMALL, cold_start, probe, replay
 from tests.pytest_ratelimit.simulation import Delay, Simulation, Situation
 from tests.pytest_ratelimit.test_goodput import slow_pacer
 from tests.pytest_ratelimit.test_outages import outage, recovery
+from tests.pytest_ratelimit.test_starvation import TIGHT, one_large
 
 MINUTE = Limit(kind="tokens", amount=400_000)
 SEEDS = range(3)
@@ -259,3 +261,39 @@ def test_a_limiter_at_the_rate_that_is_allowed() -> None:
     (rate,) = numbers(r"rate to ([\d,]+) tokens a second", remedy(slow_pacer(), "RL305"))
     after = slow_pacer(int(60 * rate))
     assert [f.code for f in check(after)] == ["RL902"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_refused_work_that_is_kept_in_its_call(seed: int) -> None:
+    """RL114: delays that add up to what the remedy names make the re-queues unnecessary."""
+    before = cold_start(
+        delays.full_jitter(), seed=seed, attempts=2, requeue=lambda rng: rng.uniform(5, 10)
+    )
+    (longest,) = numbers(r"delays that add up to ([\d.]+) s or more", remedy(before, "RL114"))
+    # Full jitter adds up to half of its ceilings: so many attempts outlast the re-queues.
+    attempts = next(n for n in range(2, 99) if sum(2.0**k / 2 for k in range(n - 1)) > longest)
+    after = cold_start(delays.full_jitter(), seed=seed, attempts=attempts)
+    assert judge(after)["RL114"].findings == ()
+    assert all(call.succeeded for call in after.calls)
+    assert errors(after) <= errors(before) - {"RL114"}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_line_in_front_of_the_limit(seed: int) -> None:
+    """RL303: callers that queue first come first served starve nobody."""
+    before = one_large(seed)
+    assert "queue in one line in front of the limit, first come first" in remedy(before, "RL303")
+    after = one_large(seed, pacer=TIGHT)
+    assert judge(after)["RL303"].findings == ()
+    assert errors(after) == set()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_large_call_that_is_split(seed: int) -> None:
+    """RL303: split into calls of the size that the remedy names, the same work is not starved."""
+    (size,) = numbers(
+        r"split what costs more than ([\d,]+) tokens", remedy(one_large(seed), "RL303")
+    )
+    pieces = math.ceil(190_000 / size)
+    after = one_large(seed, tokens=int(size), calls=[pieces] + [40] * 11)
+    assert judge(after)["RL303"].findings == ()

@@ -21,7 +21,7 @@ def ask(client: Any, number: int, **options: Any) -> Awaitable[Any]:
     """One question of a caller."""
     messages = [{"role": "user", "content": f"question {number}"}]
     return client.with_options(max_retries=0).messages.create(
-        model="claude-sonnet-5", max_tokens=100, messages=messages, **options
+        **{"model": "claude-sonnet-5", "max_tokens": 100, "messages": messages, **options}
     )
 
 
@@ -202,4 +202,26 @@ def test_a_hint_that_all_callers_share() -> None:
     (spread_s,) = numbers(r"random\.uniform\(0, ([\d.]+)\)", remedy(before, "RL205"))
     after = run(client(shared=True, spread_s=spread_s), **limit)
     assert judge(after)["RL205"].verdict == "ok"
+    assert errors(after) == set()
+
+
+def test_a_request_that_the_limit_can_admit() -> None:
+    """RL203: with max_tokens at what the remedy names, the request is served."""
+
+    def client(max_tokens: int) -> Callable[[Any, int], Awaitable[None]]:
+        async def job(sdk: Any, number: int) -> None:
+            await asyncio.sleep(60.0 * number)
+            await ask(sdk, number, max_tokens=max_tokens)
+
+        return job
+
+    limit: dict[str, Any] = {
+        "tokens_per_request": lambda body: body["max_tokens"],
+        "tokens_per_minute": 4_000,
+    }
+    before = run(client(5_000), callers=2, **limit)
+    (most,) = numbers(r"lower max_tokens, to at most ([\d,]+) tokens", remedy(before, "RL203"))
+    after = run(client(int(most)), callers=2, **limit)
+    assert judge(after)["RL203"].verdict == "ok"
+    assert all(call.succeeded for call in after.calls)
     assert errors(after) == set()

@@ -18,19 +18,19 @@ def starvation(trace: Trace) -> Judgement:
     return judge(trace)["RL303"]
 
 
-def one_large(seed: int, tokens: int = 190_000) -> Trace:
+def one_large(seed: int, tokens: int = 190_000, **changes: object) -> Trace:
     """Eleven callers with many calls of 20,000 tokens, and one with a single large call."""
-    return Simulation(
-        delays.full_jitter(1.0, 4.0),
-        TIGHT,
-        callers=12,
-        calls=[1] + [40] * 11,
-        tokens=lambda caller, place, rng: tokens if caller == 0 else 20_000,
-        service=lambda caller, place, rng: 0.5,
-        start=lambda caller, rng: 1.0 if caller == 0 else rng.uniform(0, 0.5),
-        attempts=200,
-        seed=seed,
-    ).run()
+    settings: dict[str, object] = {
+        "callers": 12,
+        "calls": [1] + [40] * 11,
+        "tokens": lambda caller, place, rng: tokens if caller == 0 else 20_000,
+        "service": lambda caller, place, rng: 0.5,
+        "start": lambda caller, rng: 1.0 if caller == 0 else rng.uniform(0, 0.5),
+        "attempts": 200,
+        "seed": seed,
+        **changes,
+    }
+    return Simulation(delays.full_jitter(1.0, 4.0), TIGHT, **settings).run()  # type: ignore[arg-type]
 
 
 def test_a_large_call_that_all_others_pass() -> None:
