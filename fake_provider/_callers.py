@@ -60,7 +60,12 @@ class Callers:
 
     def stated_name(self, headers: Mapping[str, str]) -> str | None:
         """Return the caller's name as stated by the test or by a header, if it was."""
-        return _named.get() or headers.get(HEADER) or None
+        return _named.get() or headers.get(HEADER) or self._name_of_starter()
+
+    def _name_of_starter(self) -> str | None:
+        """Return the name of whoever started this job or thread, and only waits for it."""
+        names = (c.get(_named) for c in self._lineage.contexts(self._lineage.scope()))
+        return next(filter(None, names), None)
 
     def label(self, owner: Scope) -> str:
         """Return a label for a task or thread that is the same in every run."""

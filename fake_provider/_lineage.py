@@ -14,16 +14,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import Context, copy_context
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from fake_provider._borrowed import BorrowedThreads, is_kept, task_of
 from fake_provider._waits import (
     Scope,
     called_by_to_thread,
     frames_of,
     has_ended,
     runs_loop_for,
+    thread_of_main_task,
     thread_waits,
     wakes,
 )
@@ -41,9 +44,12 @@ class Lineage:
         # None stands for the scope itself, which must not keep itself alive.
         self._owners: WeakKeyDictionary[Scope, Scope | None] = WeakKeyDictionary()
         self._threads: WeakKeyDictionary[Scope, threading.Thread] = WeakKeyDictionary()
+        # Of jobs and threads; a task has a copy of its own.
+        self._contexts: WeakKeyDictionary[Scope, Context] = WeakKeyDictionary()
         self._births: WeakKeyDictionary[Scope, int] = WeakKeyDictionary()
         self.births = 0
-        self._jobs = threading.local()
+        self._jobs: WeakKeyDictionary[threading.Thread, Scope] = WeakKeyDictionary()
+        self._borrowed = BorrowedThreads()
         self._undo: list[Callable[[], None]] = []
 
     def open(self) -> None:
@@ -70,8 +76,18 @@ class Lineage:
         trio = sys.modules.get("trio")
         if trio is not None and trio.lowlevel.in_trio_task():
             return trio.lowlevel.current_task()
-        job = getattr(self._jobs, "current", None)
-        return threading.current_thread() if job is None else job
+        thread = threading.current_thread()
+        job = self._jobs.get(thread)
+        if job is not None:
+            return job
+        job = self._borrowed.job()
+        if job is None:
+            return thread
+        if job not in self._births:
+            self._note_birth(job)
+            self._threads[job] = thread
+            self._awaited.add(job)
+        return job
 
     def owner(self, scope: Scope) -> Scope:
         """Return the scope that `scope` counts as: itself, or a parent that only awaits it.
@@ -105,6 +121,17 @@ class Lineage:
             yield from frames_of(parent, self._threads.get(parent))
             scope = parent
 
+    def contexts(self, scope: Scope) -> Iterator[Context]:
+        """Yield the contexts in which jobs and threads were started that count as their starter."""
+        while self.owner(scope) is not scope:
+            context = self._contexts.get(scope)
+            if context is not None:
+                yield context
+            parent = self._parent(scope)
+            if parent is None:
+                return
+            scope = parent
+
     def thread_of(self, scope: Scope) -> threading.Thread | None:
         """Return the thread that runs a job, or the thread itself; None for a task."""
         if isinstance(scope, threading.Thread):
@@ -113,17 +140,26 @@ class Lineage:
 
     def _parent(self, scope: Scope) -> Scope | None:
         """Return who started `scope`, if that was seen."""
+        parent = self._parents.get(scope)
+        if parent is not None:
+            return parent
         nursery = getattr(scope, "parent_nursery", None)
-        # The parent of trio's main task is a task of trio's own, which has no parent.
-        if nursery is not None and nursery.parent_task.parent_nursery is not None:
-            return nursery.parent_task
-        return self._parents.get(scope)
+        if nursery is not None:
+            # The parent of trio's main task is a task of trio's own: its thread counts instead.
+            if nursery.parent_task.parent_nursery is not None:
+                return nursery.parent_task
+            thread = thread_of_main_task(scope)
+            parent = thread and self._jobs.get(thread, thread)
+        elif scope in self._awaited:
+            parent = task_of(scope)
+        if parent is not None:
+            self._parents[scope] = parent
+        return parent
 
     def _note(self, child: Scope, parent: Scope) -> None:
         """Note that `parent` started `child`, and which siblings are alive together."""
         self._parents[child] = parent
-        self.births += 1
-        self._births[child] = self.births
+        self._note_birth(child)
         siblings = self._children.setdefault(parent, WeakSet())
         for sibling in list(siblings):
             if not has_ended(sibling):
@@ -132,6 +168,11 @@ class Lineage:
                 break
             siblings.discard(sibling)
         siblings.add(child)
+
+    def _note_birth(self, scope: Scope) -> None:
+        """Number the scopes in the order in which they were started, or first seen."""
+        self.births += 1
+        self._births[scope] = self.births
 
     def _only_awaits(self, parent: Scope, child: Scope) -> bool:
         """Tell whether `child` has never had a sibling alive, and `parent` waits for it."""
@@ -155,9 +196,9 @@ class Lineage:
 
         @functools.wraps(start)
         def noted(thread: threading.Thread) -> None:
-            # A pool's worker is nobody's child: its jobs are.
-            if getattr(thread, "_target", None) is not concurrent.futures.thread._worker:
+            if not is_kept(thread):
                 self._note(thread, self.scope())
+                self._contexts[thread] = copy_context()
             start(thread)
 
         self._replace(threading.Thread, "start", noted)
@@ -170,18 +211,20 @@ class Lineage:
         def noted_init(work: Any, future: Any, *args: Any, **kwargs: Any) -> None:
             init(work, future, *args, **kwargs)
             self._note(future, self.scope())
+            self._contexts[future] = copy_context()
             if called_by_to_thread():
                 self._awaited.add(future)
 
         @functools.wraps(run)
         def noted_run(work: Any, *args: Any) -> None:
-            self._jobs.current = work.future
-            self._threads[work.future] = threading.current_thread()
+            thread = threading.current_thread()
+            self._jobs[thread] = work.future
+            self._threads[work.future] = thread
             try:
                 run(work, *args)
             finally:
                 # The worker must not keep its last job alive while it waits for the next.
-                self._jobs.current = None
+                self._jobs.pop(thread, None)
                 del work
 
         self._replace(item, "__init__", noted_init)

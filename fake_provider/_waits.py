@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any
 
+from fake_provider.virtual_time._stacks import current_frames
+
 # A scope is an asyncio task, a trio task, the future of a pool's job, or a thread.
 Scope = Any
 
@@ -45,7 +47,7 @@ def frames_of(scope: Scope, thread: threading.Thread | None) -> Iterator[FrameTy
         yield from reversed(chain)
         return
     blocked = scope if isinstance(scope, threading.Thread) else thread
-    frame = sys._current_frames().get(blocked.ident or 0) if blocked is not None else None
+    frame = current_frames().get(blocked.ident or 0) if blocked is not None else None
     while frame is not None:
         yield frame
         frame = frame.f_back
@@ -69,7 +71,10 @@ def wakes(child: Scope, waiter: object, parent: Scope) -> bool:
 
 
 def _listeners(future: Any) -> Iterator[Any]:
-    """Yield what the done-callbacks of a future hold: futures, tasks, task groups' futures."""
+    """Yield what the done-callbacks of a future hold: futures, tasks, and who waits behind them.
+
+    A task group waits for a future of its own, `as_completed` for an item of a queue.
+    """
     callbacks = getattr(future, "_done_callbacks", None)
     if callbacks is None:
         callbacks = [entry[0] for entry in getattr(future, "_callbacks", None) or ()]
@@ -77,6 +82,23 @@ def _listeners(future: Any) -> Iterator[Any]:
         for held in _held_by(callback):
             yield held
             yield from filter(None, (getattr(held, "_on_completed_fut", None),))
+            queue = getattr(held, "_done", held)
+            yield from getattr(queue, "_getters", None) or ()
+
+
+def awaiting_task(future: Any) -> Scope | None:
+    """Return the asyncio task that awaits a future, None if none does at this moment."""
+    return next((held for held in _listeners(future) if hasattr(held, "get_coro")), None)
+
+
+def local_of(frame: FrameType | None, function: str, owner: object, name: str) -> Any:
+    """Return a variable of the innermost call of a method of `owner`, None if there is none."""
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == function and _first_argument(code, frame) is owner:
+            return frame.f_locals.get(name)
+        frame = frame.f_back
+    return None
 
 
 def _held_by(callback: Any) -> Iterator[Any]:
@@ -109,18 +131,30 @@ def called_by_to_thread() -> bool:
 
 
 def runs_loop_for(thread: threading.Thread, child: Scope) -> bool:
-    """Tell whether a thread is inside a `run_until_complete` of the task `child`."""
-    frame = sys._current_frames().get(thread.ident or 0)
+    """Tell whether a thread is in a `run_until_complete` or a `trio.run` of the task `child`."""
+    frame = current_frames().get(thread.ident or 0)
     while frame is not None:
         if frame.f_code.co_name == "run_until_complete" and frame.f_locals.get("future") is child:
             return True
+        # A generator, which is not on the stack while the loop waits, and its caller.
+        if frame.f_code.co_name in ("unrolled_run", "run"):
+            runner = frame.f_locals.get("runner")
+            if getattr(runner, "main_task", None) is child:
+                return True
         frame = frame.f_back
     return False
 
 
+def thread_of_main_task(task: Any) -> threading.Thread | None:
+    """Return the thread whose `trio.run` has a main task, None if it is another task."""
+    if task._runner.main_task is not task:
+        return None
+    return next((t for t in threading.enumerate() if runs_loop_for(t, task)), None)
+
+
 def thread_waits(thread: threading.Thread, child: Scope, worker: threading.Thread | None) -> bool:
     """Tell whether a thread is blocked in `result()`, `join()` or `wait()` on `child`."""
-    frame = sys._current_frames().get(thread.ident or 0)
+    frame = current_frames().get(thread.ident or 0)
     for _ in range(_WAIT_DEPTH):
         if frame is None:
             return False

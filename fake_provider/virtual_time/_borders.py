@@ -1,11 +1,11 @@
 """Borders: where code leaves virtual time, or the clock can only follow it roughly."""
 
-import sys
 from typing import TYPE_CHECKING
 
 from . import _report
 from ._errors import VirtualTimeError
 from ._participants import Participant
+from ._stacks import current_frames
 
 if TYPE_CHECKING:
     from ._dispatcher import Dispatcher
@@ -38,7 +38,7 @@ class Borders:
         if (what, one.index) in self._told:
             return
         self._told.add((what, one.index))
-        line = _report.where(sys._current_frames().get(one.ident))
+        line = _report.where(current_frames().get(one.ident))
         message = f"{what}: thread {one.name!r} {detail}, {line}".replace(" ,", ",")
         self.crossed.append(message)
         if self._strict:
@@ -49,7 +49,7 @@ class Borders:
         """Note that time moved although a participant had not come back."""
         if ("jumped past", one.index) not in self._told:
             self._told.add(("jumped past", one.index))
-            line = _report.where(sys._current_frames().get(one.ident))
+            line = _report.where(current_frames().get(one.ident))
             self.jumped_past.append(
                 f"virtual time moved while thread {one.name!r} was outside the clock, {line}"
             )

@@ -9,6 +9,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from . import _participants as states
+from ._stacks import current_frames
 
 if TYPE_CHECKING:
     from ._dispatcher import Dispatcher
@@ -22,7 +23,7 @@ _SITE_PACKAGES: Final = ("site-packages", "dist-packages")
 
 def who_waits(scheduler: "Dispatcher") -> str:
     """One line for each thread and each asyncio task that waits: for what, and at which line."""
-    frames = sys._current_frames()
+    frames = current_frames()
     threads = [
         f"  thread {one.name!r} {_state(one)}, {where(frames.get(one.ident))}"
         for one in sorted(scheduler.participants.values(), key=lambda one: one.index)

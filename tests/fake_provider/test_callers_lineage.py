@@ -24,11 +24,6 @@ from fake_provider._lineage import Lineage, has_ended
 CLIENT = anthropic.Anthropic(api_key="test", max_retries=0)
 
 
-def xfail(reason, *values):
-    """Return a row that fails until what `reason` names is mended."""
-    return pytest.param(*values, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
 def body(text):
     return {
         "model": "claude-sonnet-5",
@@ -117,9 +112,6 @@ async def nested():
     await asyncio.create_task(in_a_task())
 
 
-LATER = "anyio's and trio's worker threads are not followed"
-
-
 @pytest.mark.parametrize(
     "main",
     [
@@ -131,10 +123,10 @@ LATER = "anyio's and trio's worker threads are not followed"
         in_wait,
         in_task_group,
         in_timeout,
-        xfail("as_completed puts a queue between child and parent", in_as_completed),
+        in_as_completed,
         in_to_thread,
         in_executor,
-        xfail(LATER, in_anyio_thread),
+        in_anyio_thread,
         in_anyio_group,
         nested,
     ],
@@ -153,22 +145,53 @@ async def in_a_trio_thread():
     await trio.to_thread.run_sync(ask)
 
 
-INIT = "trio's first task counts as its system task, whose name is <init>"
-
-
 @pytest.mark.parametrize(
     "main",
     [
-        xfail(INIT, awaited),
-        xfail(INIT, in_a_nursery),
-        xfail(LATER, in_a_trio_thread),
-        xfail(LATER, in_anyio_thread),
-        xfail(INIT, in_anyio_group),
+        awaited,
+        in_a_nursery,
+        in_a_trio_thread,
+        in_anyio_thread,
+        in_anyio_group,
     ],
 )
 def test_a_trio_task_that_is_only_awaited_is_its_parent(main):
     """The main task of trio is called as that of asyncio is: by its thread."""
     assert trace_of(lambda: trio.run(main)).callers == ("MainThread",)
+
+
+def test_an_abandoned_thread_is_a_caller_of_its_own():
+    """When trio's task goes on without its thread, what the thread sends is not the task's."""
+
+    def late():
+        time.sleep(5)
+        ask("late")
+
+    async def main():
+        with trio.move_on_after(1):
+            await trio.to_thread.run_sync(late, abandon_on_cancel=True)
+        await ask_async("soon")
+        await trio.sleep(9)
+
+    callers = {a.arrived_at: a.caller for a in trace_of(lambda: trio.run(main)).attempts}
+    assert callers[1.0] == "MainThread"
+    assert callers[5.0] != "MainThread"
+
+
+def test_kept_threads_are_nobody_s_siblings():
+    """A thread that a library keeps idle does not make the next task a caller of its own."""
+
+    async def main():
+        await anyio.to_thread.run_sync(time.sleep, 1)
+        await asyncio.create_task(ask_async("1"))
+
+    async def in_trio():
+        await trio.to_thread.run_sync(time.sleep, 1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask_async, "1")
+
+    assert trace_of(lambda: asyncio.run(main())).callers == ("MainThread",)
+    assert trace_of(lambda: trio.run(in_trio)).callers == ("MainThread",)
 
 
 def joined():
@@ -262,7 +285,6 @@ def test_a_caller_stays_one_when_its_siblings_end_before_it():
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("same", [False, True])
-@pytest.mark.xfail(strict=True, reason=LATER)
 def test_a_fleet_that_sends_from_anyio_s_threads_is_a_fleet_of_its_tasks(backend, same):
     """Four tasks that retry in borrowed threads make four calls of three attempts each."""
 
@@ -312,15 +334,42 @@ def test_two_named_callers_in_one_thread_share_no_call(ask_as):
     assert [[a.caller for a in call.attempts] for call in trace.calls] == [["first"], ["second"]]
 
 
-@pytest.mark.xfail(strict=True, reason="a pool's thread has no part in its parent's context")
-def test_a_name_holds_for_a_thread_that_is_only_waited_for():
-    """What counts as its parent is called as its parent is."""
+NAMED = [
+    in_a_pool(lambda future: future.result()),
+    joined,
+    lambda: asyncio.run(in_executor()),
+    lambda: asyncio.run(in_to_thread()),
+    lambda: asyncio.run(in_anyio_thread()),
+    lambda: trio.run(in_anyio_thread),
+    lambda: trio.run(in_a_trio_thread),
+]
+
+
+@pytest.mark.parametrize("run", NAMED)
+def test_a_name_holds_for_a_thread_that_is_only_waited_for(run):
+    """What counts as its parent is called as its parent is, at any depth."""
+
+    def named():
+        with caller("agent"):
+            run()
+
+    assert trace_of(named).callers == ("agent",)
+
+    def named_above():
+        with caller("agent"), ThreadPoolExecutor(1) as pool:
+            pool.submit(run).result()
+
+    assert trace_of(named_above).callers == ("agent",)
+
+
+def test_a_name_holds_for_no_thread_that_works_beside_its_starter():
+    """Two jobs at a time are callers of their own, so they are not called alike."""
 
     def run():
-        with caller("agent"), ThreadPoolExecutor(1) as pool:
-            pool.submit(ask).result()
+        with caller("agent"):
+            two_jobs()
 
-    assert trace_of(run).callers == ("agent",)
+    assert trace_of(run).callers == ("thread 1", "thread 2")
 
 
 def test_a_name_holds_for_tasks_started_inside():
