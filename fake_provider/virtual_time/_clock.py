@@ -131,6 +131,7 @@ class VirtualClock:
             alive = scheduler.close()
         finally:
             scheduler.leave()
+        scheduler.stops.wait_for_ends(alive)
         self._leaked = tuple(one.name for one in alive if not one.adopted)
         self._complain(scheduler, quiet=error is not None)
 

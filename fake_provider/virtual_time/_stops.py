@@ -8,10 +8,10 @@ for ever.
 """
 
 import threading
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from . import _participants as states
-from . import _report
+from . import _real, _report
 from ._errors import RunStopped, VirtualDeadlock, VirtualTimeLimit
 from ._units import NANOSECONDS
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ._participants import Participant
 
 
-TURNS_TO_END = 100
+TURNS_TO_END: Final = 100
+LONGEST_END_S: Final = 1.0  # real seconds, for all threads together
 
 
 class Stops:
@@ -61,6 +62,17 @@ class Stops:
         self._turns_left -= 1
         return True
 
+    def postpone(self, exception: BaseException) -> bool:
+        """Let an exception be due again at the next blocking point; returns whether it may be.
+
+        The main task of trio runs, or is about to, and so cannot be told at this moment.
+        """
+        if not self._turns_left:
+            return False
+        self._turns_left -= 1
+        self.to_raise = exception
+        return True
+
     def raise_for(self, me: "Participant", outcome: str) -> NoReturn:
         """Raise what an outcome of ``block`` stands for."""
         if outcome is states.ABANDONED:
@@ -90,6 +102,13 @@ class Stops:
         reason = str(self.final).partition("\n")[0]
         message = f"this thread runs under a virtual clock that was stopped: {reason}"
         raise RunStopped(message)
+
+    def wait_for_ends(self, alive: "list[Participant]") -> None:
+        """After a stop, let the threads end that were told to, in real time and not for long."""
+        until = _real.monotonic() + LONGEST_END_S
+        for one in alive:
+            if one.outcome is states.ABANDONED and one.thread is not None:
+                _real.join_thread(one.thread, max(0.0, until - _real.monotonic()))
 
     def _stop(self, kind: type[RunStopped], reason: str) -> None:
         """Make the end of the run due, with a report of who waits where."""

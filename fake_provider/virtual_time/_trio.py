@@ -142,7 +142,9 @@ def _virtual_get_events(original: Any, core: Any) -> Any:
                 return original(self, 0)
             return _wait(scheduler, me, self, _end_of(timeout, runner), original)
         except (RunStopped, VirtualTimeError) as stop:
-            if runner is None or not _deliver(runner.main_task, stop):
+            if runner is None:
+                raise
+            if not _deliver(runner.main_task, stop) and not scheduler.stops.postpone(stop):
                 raise
             return original(self, 0)
 
