@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from pytest_ratelimit._audit import command as audit
 from pytest_ratelimit._demo import command as demo
 
 
@@ -21,8 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     about = "replay the incident that this project exists for: no limit, broken, repaired"
     demo.configure(commands.add_parser("demo", help=about, description=about))
+    about = "say what the retry policy of a callable, a policy object or an SDK client is"
+    audit.configure(commands.add_parser("audit", help=about, description=about))
     options = parser.parse_args(arguments)
-    return demo.main(options)
+    return {"demo": demo.main, "audit": audit.main}[options.command](options)
 
 
 if __name__ == "__main__":

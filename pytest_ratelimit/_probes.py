@@ -9,6 +9,9 @@ from pytest_ratelimit._driver import Sdk, Work, drive
 
 _TOKENS = 1_000
 _SERVICE_S = 0.5
+# A refusal takes a moment: else a thread that gives up is gone before the next one starts, whose
+# equal question would be taken for the first one's, asked again.
+REFUSAL_S = 0.05
 # One caller in three is admitted at once: enough to serve, and too few for the rest to see.
 _ADMITTED = 3
 _RESET_S = 30.0
@@ -52,7 +55,8 @@ def policy_probe(
         raise ValueError(f"hint must be a finite number of seconds above 0, got {hint!r}")
     headers = {} if hint is None else {"retry-after": f"{hint:g}"}
     refusal = Fault(status=429, headers=headers)
-    provider = FakeProvider(seed=seed, stop_after=stop_after)
+    service = ServiceTime(mean=_SERVICE_S, refusal=REFUSAL_S)
+    provider = FakeProvider(latency=service, seed=seed, stop_after=stop_after)
     return drive(work, provider, [0.0] * _at_least_two(callers), sdk, lambda _: refusal)
 
 
@@ -210,7 +214,7 @@ def _bucket(
         algorithm="token-bucket",
         burst=max(1, callers // _ADMITTED) * _TOKENS,
         charge_rejected=charge_rejected,
-        latency=ServiceTime(mean=_SERVICE_S),
+        latency=ServiceTime(mean=_SERVICE_S, refusal=REFUSAL_S),
         seed=seed,
         stop_after=stop_after,
     )

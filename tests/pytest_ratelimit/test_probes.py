@@ -139,6 +139,18 @@ def test_a_function_that_never_reaches_the_provider() -> None:
         policy_probe(broken)
 
 
+@pytest.mark.parametrize("probe", [policy_probe, herd_probe])
+def test_callers_that_ask_once_are_not_taken_for_each_other(probe: Any) -> None:
+    """Threads that give up at the first refusal make no re-queue of each other's question."""
+
+    def once(client: anthropic.Anthropic) -> None:
+        client.with_options(max_retries=0).messages.create(**QUESTION)
+
+    trace = probe(once, hint=20.0) if probe is policy_probe else probe(once)
+    assert len({attempt.unit for attempt in trace.attempts}) == len(trace.calls) == 8
+    assert not codes(trace) & {"RL103", "RL114"}
+
+
 def test_the_herd_probe() -> None:
     """The default SDK comes back in a herd when its hints end; a wide jitter on top does not."""
     trace = herd_probe(default_sdk, callers=12)
