@@ -23,16 +23,18 @@ _CLIENTS = {"anthropic": "Anthropic", "openai": "OpenAI"}
 
 
 @dataclass(frozen=True)
-class _Call:
-    """One call to make.
+class _Row:
+    """Calls to make, one after the other.
 
     Args:
-        name: The name of its caller.
-        start_s: Virtual seconds at which it begins.
+        name: The name of their caller.
+        start_s: Virtual seconds at which the first begins.
+        calls: How many.
     """
 
     name: str
     start_s: float
+    calls: int
 
 
 def drive(
@@ -43,6 +45,7 @@ def drive(
     script: Callable[[Arrival], Fault | None] | None = None,
     *,
     callers: int | None = None,
+    calls: int = 1,
 ) -> Trace:
     """Make the calls that start at these instants, and return the trace.
 
@@ -52,7 +55,8 @@ def drive(
         starts: Virtual seconds at which each call begins, in order.
         sdk: The SDK whose client `work` takes.
         script: What is asked before the limits, if anything.
-        callers: How many callers take turns; one for each call if None.
+        callers: How many callers take turns; one for each start if None.
+        calls: How many calls are made from each start on, one after the other.
 
     Raises:
         TypeError: `work` is not a function of one client or of nothing.
@@ -64,16 +68,16 @@ def drive(
         raise ValueError(f"sdk must be one of {', '.join(_CLIENTS)}, got {sdk!r}")
     takes_client = _takes_client(work)
     turns = len(starts) if callers is None else callers
-    calls = [_Call(f"caller-{n % turns}", start) for n, start in enumerate(starts)]
+    rows = [_Row(f"caller-{n % turns}", start, calls) for n, start in enumerate(starts)]
     errors: list[Exception] = []
     # Where the provider stops the run, the trace says so.
     with suppress(RunStopped), provider:
         if script is not None:
             provider.script(script)
         if _is_async(work):
-            _run(_async_calls(work, calls, sdk if takes_client else None, errors))
+            _run(_async_calls(work, rows, sdk if takes_client else None, errors))
         else:
-            _sync_calls(work, calls, sdk if takes_client else None, errors)
+            _sync_calls(work, rows, sdk if takes_client else None, errors)
     trace = provider.trace
     if not trace.attempts and errors:
         raise errors[0]
@@ -130,7 +134,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _async_calls(
-    work: Work, calls: Sequence[_Call], sdk: Sdk | None, errors: list[Exception]
+    work: Work, rows: Sequence[_Row], sdk: Sdk | None, errors: list[Exception]
 ) -> None:
     """Make the calls, each in a task of its own."""
     async with AsyncExitStack() as stack:
@@ -138,40 +142,40 @@ async def _async_calls(
         if sdk is not None:
             arguments = (await stack.enter_async_context(_client(sdk, asynchronous=True)),)
 
-        async def make(call: _Call) -> None:
-            await asyncio.sleep(call.start_s)
-            with caller(call.name):
-                try:
-                    await work(*arguments)  # type: ignore[misc]  # a coroutine function
-                except Exception as error:  # noqa: BLE001 - giving up is what is probed
-                    errors.append(error)
+        async def make(row: _Row) -> None:
+            await asyncio.sleep(row.start_s)
+            with caller(row.name):
+                for _ in range(row.calls):
+                    try:
+                        await work(*arguments)  # type: ignore[misc]  # a coroutine function
+                    except Exception as error:  # noqa: BLE001 - giving up is what is probed
+                        errors.append(error)
 
-        await asyncio.gather(*(make(call) for call in calls))
+        await asyncio.gather(*(make(row) for row in rows))
 
 
-def _sync_calls(
-    work: Work, calls: Sequence[_Call], sdk: Sdk | None, errors: list[Exception]
-) -> None:
+def _sync_calls(work: Work, rows: Sequence[_Row], sdk: Sdk | None, errors: list[Exception]) -> None:
     """Make the calls, each in a thread of its own."""
     with ExitStack() as stack:
         arguments: tuple[Any, ...] = ()
         if sdk is not None:
             arguments = (stack.enter_context(_client(sdk, asynchronous=False)),)
 
-        def make(call: _Call) -> None:
-            with caller(call.name):
-                try:
-                    work(*arguments)
-                except Exception as error:  # noqa: BLE001 - giving up is what is probed
-                    errors.append(error)
+        def make(row: _Row) -> None:
+            with caller(row.name):
+                for _ in range(row.calls):
+                    try:
+                        work(*arguments)
+                    except Exception as error:  # noqa: BLE001 - giving up is what is probed
+                        errors.append(error)
 
         threads = []
         began = time.monotonic()
-        for call in calls:
-            pause = began + call.start_s - time.monotonic()
+        for row in rows:
+            pause = began + row.start_s - time.monotonic()
             if pause > 0:
                 time.sleep(pause)
-            threads.append(threading.Thread(target=make, args=(call,), name=call.name))
+            threads.append(threading.Thread(target=make, args=(row,), name=row.name))
             threads[-1].start()
         for thread in threads:
             thread.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,9 +12,14 @@ from pytest_ratelimit._accepted import accepted
 from pytest_ratelimit._checks import inconclusive, judge
 from pytest_ratelimit._findings import SEVERITIES, Finding, FindingsError
 
+# A search over many examples looks for the unlikely one: each is judged that much stricter.
+SEARCHED = 1_000
+
 
 class Verdict:
     """What the checks found in a trace, judged once by the running test's policy.
+
+    Inside Hypothesis's `@given` statistical checks are judged at alpha / `SEARCHED`.
 
     Args:
         trace: The trace to judge.
@@ -29,7 +35,11 @@ class Verdict:
         test = accepted()
         stated = {name: value for name, value in thresholds.items() if value is not None}
         self._ignored = test.ignore
-        self._judged = judge(trace, dataclasses.replace(test.thresholds, **stated))
+        policy = dataclasses.replace(test.thresholds, **stated)
+        if _is_searched():
+            policy = dataclasses.replace(policy, alpha=policy.alpha_for(trace) / SEARCHED)
+        self.alpha = policy.alpha_for(trace)
+        self._judged = judge(trace, policy)
 
     def found(self, *codes: str) -> list[Finding]:
         """Return the findings of these codes, or of all, that the test does not accept."""
@@ -62,6 +72,12 @@ class Verdict:
         """Raise RL903 if nothing reached the provider: then nothing else can be said."""
         __tracebackhide__ = True
         fail(self.errors("RL903"))
+
+
+def _is_searched() -> bool:
+    """Return True if the trace is that of an example that Hypothesis made."""
+    hypothesis = sys.modules.get("hypothesis")
+    return hypothesis is not None and bool(hypothesis.currently_in_test_context())
 
 
 def fail(findings: Iterable[Finding]) -> None:

@@ -108,7 +108,7 @@ RUNS = {
     ),
     "callers": Run(("callers",), passed=2),
     "refusals": Run(("refusals",), passed=5),
-    "properties": Run(("properties",), passed=1),
+    "properties": Run(("properties",), passed=2),
     "real clock": Run(("real_clock",), passed=2),
     "neighbours": Run(("neighbours",), passed=4),
     "windows": Run(("windows",), passed=2),
@@ -120,6 +120,15 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "sliding window": ("incident", "sliding_window.py"),
 }
 SLOW_SCRIPTS = {"obeying, 20 seeds": ("obeying", "measure.py 20")}
+# Commands of ours by the run's name, in a folder of the examples, with their exit status.
+COMMANDS = {
+    "audit of one": ("auditing", "audit policies:patient", 0),
+    "audit of several": (
+        "auditing",
+        "audit policies:lockstep policies:patient policies:gentle",
+        1,
+    ),
+}
 NOT_RUN = {"conftest.py", "ruff.toml"}
 
 
@@ -265,6 +274,20 @@ def test_the_demo_prints_what_the_pages_show(capsys):
     assert_prints("demo", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_our_commands_print_what_the_pages_show(name, tmp_path, monkeypatch, capsys):
+    """Each command of ours ends as stated, and prints what the pages show."""
+    folder, words, status = COMMANDS[name]
+    copy_example(tmp_path, folder, "")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        assert main(shlex.split(words)) == status
+    finally:
+        sys.modules.pop("policies", None)
+    assert_prints(name, capsys.readouterr().out)
+
+
 # ---------------------------------------------------------------------- nothing is left out
 
 
@@ -294,6 +317,7 @@ def test_every_example_is_run_and_shown():
     files = {f for f in files if "__pycache__" not in f and not f.startswith(".")} - NOT_RUN
     stated = [path for run in RUNS.values() for path in run.files]
     stated += [folder for folder, *_ in (*SCRIPTS.values(), *SLOW_SCRIPTS.values())]
+    stated += [folder for folder, *_ in COMMANDS.values()]
     not_run = {file for file in files if not {file, file.partition("/")[0]} & set(stated)}
     assert not not_run
     shown = {block.source.removeprefix("tests/examples/") for block in CODE}
@@ -302,7 +326,7 @@ def test_every_example_is_run_and_shown():
 
 def test_every_printed_block_names_its_run():
     """Each block of text says which run prints it, and that run exists."""
-    runs = {*RUNS, *SCRIPTS, *SLOW_SCRIPTS, "demo"}
+    runs = {*RUNS, *SCRIPTS, *SLOW_SCRIPTS, *COMMANDS, "demo"}
     for block in BLOCKS:
         if block.language == "text" and block.source != "a diagram":
             assert block in PRINTED, f"{block}: no comment above it says what prints it"
@@ -312,11 +336,13 @@ def test_every_printed_block_names_its_run():
 def test_every_command_is_known():
     """Each line of a console block is a command that a test runs, or one of a stated few."""
     scripts = {file for _, *files in SCRIPTS.values() for file in files}
+    ours = {words for _, words, _ in COMMANDS.values()}
     for block in BLOCKS:
         for line in block.lines if block.language == "console" else ():
             run = re.fullmatch(r"python3 -m pytest (test_\w+\.py)", line)
             words = {part.strip().removeprefix("python3 ") for part in line.split("&&")}
             known = line in OTHER_COMMANDS or words <= scripts
+            known |= line.removeprefix("python3 -m pytest_ratelimit ") in ours
             known |= run is not None and any(EXAMPLES.glob(f"*/{run[1]}"))
             assert known, f"{block}: {line!r} is run by no test"
 

@@ -230,3 +230,14 @@ def test_the_api_is_typed_for_its_users():
         [*command, "tests/typing/api.py"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert ran.stdout + ran.stderr == ""
+
+
+@pytest.mark.slow
+def test_the_api_is_typed_for_users_of_pyright():
+    """Pyright agrees with the same code."""
+    pytest.importorskip("pyright", reason="pyright is not among the tests' requirements")
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable]
+    ran = subprocess.run(
+        [*command, "tests/typing/api.py"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr

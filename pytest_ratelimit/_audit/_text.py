@@ -152,7 +152,7 @@ def _row(audit: Audit) -> tuple[str, ...]:
     waits, jitter = "none", "-"
     if steps:
         last = max(steps, key=lambda step: step.median_s)
-        waits = f"{seconds(steps[0].median_s)} to {seconds(last.median_s)}"
+        waits = " to ".join(dict.fromkeys((seconds(steps[0].median_s), seconds(last.median_s))))
         jittered = sum(step.spread_s > _NO_JITTER_S for step in steps if step.delays > 1)
         compared = sum(step.delays > 1 for step in steps)
         jitter = {0: "none", compared: "all"}.get(jittered, f"{jittered} of {compared}")

@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, assert_type
 
+import pytest
+from hypothesis import given
+from hypothesis.strategies import SearchStrategy
+
 from fake_provider import (
     Arrival,
     Attempt,
@@ -39,7 +43,12 @@ from pytest_ratelimit import (
     assert_well_behaved,
     assert_within_budget,
     check,
+    herd_probe,
+    outage_probe,
+    policy_probe,
+    reset_probe,
 )
+from pytest_ratelimit.strategies import Workload, limits, workloads
 
 
 def tokens(body: Mapping[str, Any]) -> int:
@@ -127,3 +136,33 @@ def errors(work: Callable[[], Trace]) -> Trace:
         clock = active()
         assert_type(clock, VirtualClock | None)
         raise
+
+
+@pytest.mark.ratelimit(
+    Limits(requests_per_minute=5), tokens_per_minute=4_000_000, policy=Policy(max_attempts=5)
+)
+def test_marked(fake_provider: FakeProvider) -> None:
+    assert_type(fake_provider.trace, Trace)
+
+
+def ask(client: object) -> None: ...
+
+
+async def ask_async() -> None: ...
+
+
+def probes() -> list[Trace]:
+    return [
+        policy_probe(ask, callers=12, hint=20.0, sdk="openai", seed=1, stop_after=60.0),
+        herd_probe(ask_async, charge_rejected=1.0),
+        reset_probe(ask),
+        outage_probe(ask),
+    ]
+
+
+@given(workload=workloads(callers=12, starts=("herd", "waves"), limits=limits(tokens=500)))
+def test_searched(workload: Workload) -> None:
+    assert_type(workload.drive(ask, sdk="anthropic"), Trace)
+    assert_type(workload.starts_s, tuple[float, ...])
+    assert_type(workloads(), SearchStrategy[Workload])
+    assert_type(limits(most_calls=5), SearchStrategy[Limits])
