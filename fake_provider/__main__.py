@@ -6,7 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fake_provider._presets import Preset, presets
+from fake_provider._cli import _list_presets, _run, _serve
+
+COMMANDS = {"serve": _serve, "run": _run, "presets": _list_presets}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,27 +17,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Words after the command's name; those of the process if None.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    own, after = words, list[str]()
+    if "--" in words:
+        at = words.index("--")
+        own, after = words[:at], words[at + 1 :]
     parser = argparse.ArgumentParser(
-        prog="fake-provider", description="A fake LLM provider that enforces a rate limit."
+        prog="fake-provider", description="A fake LLM provider that enforces its rate limit."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    about = "list the published limits that the keyword preset knows"
-    commands.add_parser("presets", help=about, description=about)
-    parser.parse_args(arguments)
-    print("\n\n".join(map(_described, presets())))
-    return 0
-
-
-def _described(preset: Preset) -> str:
-    """Return a preset as lines: name, what it is, its limits, and where they were read."""
-    shown = [f"    {limit}" for limit in map(str, preset.limits)]
-    return "\n".join(
-        [
-            f"{preset.name}: {preset.about}",
-            *shown,
-            f"    from {preset.source}, read {preset.date}",
-        ]
-    )
+    for name, command in COMMANDS.items():
+        command.configure(commands.add_parser(name, help=command.ABOUT, description=command.ABOUT))
+    options = parser.parse_args(own)
+    options.words = after
+    status: int = COMMANDS[options.command].main(options)
+    return status
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from anyone: a re-queue, which is a new call for the same unit.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -86,7 +87,16 @@ class Calls:
         self._work: WeakKeyDictionary[Scope, dict[str | None, _Work]] = WeakKeyDictionary()
         self._failed: dict[str, deque[OpenCall]] = {}
         self._units: dict[str, int] = {}
-        self._count = 0
+        self._numbers = itertools.count()
+
+    def new_number(self) -> int:
+        """Return the number of the next call."""
+        return next(self._numbers)
+
+    def new_unit(self, digest: str) -> str:
+        """Return the identity of work with this body that nobody has asked for before."""
+        count = self._units[digest] = self._units.get(digest, 0) + 1
+        return digest if count == 1 else f"{digest}/{count}"
 
     def place(
         self, owner: Scope, name: str | None, digest: str, sdk_retry: int | None, now_ns: int
@@ -212,9 +222,7 @@ class Calls:
 
     def _new(self, owner: Scope, name: str | None, digest: str) -> OpenCall:
         """Return a new call, for new work or for a unit that somebody gave up."""
-        call = OpenCall(self._count, self._claim(owner, digest), digest, name)
-        self._count += 1
-        return call
+        return OpenCall(self.new_number(), self._claim(owner, digest), digest, name)
 
     def _claim(self, owner: Scope, digest: str) -> str:
         """Return the oldest unit of this body that was given up, or a new one."""
@@ -225,8 +233,7 @@ class Calls:
             elif self._given_up(call, owner):
                 self._failed[digest].remove(call)
                 return call.unit
-        count = self._units[digest] = self._units.get(digest, 0) + 1
-        return digest if count == 1 else f"{digest}/{count}"
+        return self.new_unit(digest)
 
     def _given_up(self, call: OpenCall, claimant: Scope) -> bool:
         """Tell whether `claimant` can have been given what nobody is left to retry.
@@ -247,6 +254,4 @@ class Calls:
         waiting = self._failed.get(digest)
         if waiting:
             return waiting[-1]
-        call = OpenCall(self._count, digest, digest, name)
-        self._count += 1
-        return call
+        return OpenCall(self.new_number(), digest, digest, name)

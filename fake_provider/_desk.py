@@ -11,9 +11,13 @@ from fake_provider.virtual_time import VirtualClock
 if TYPE_CHECKING:
     from fake_provider._exchange import Exchange
     from fake_provider._hosts import Hosts
+    from fake_provider._peers import Peer
     from fake_provider._stages import Stages
+    from fake_provider._wire import Dialect
     from fake_provider._wire._shapes import Request
     from fake_provider.virtual_time import RealClock
+
+MOST_ELSEWHERE = 10_000
 
 
 class Desk:
@@ -46,6 +50,15 @@ class Desk:
         """
         return self._hosts.dialect(host, path) is not None
 
+    def dialect(self, host: str, path: str) -> Dialect | None:
+        """Return the dialect in which a request is answered, None if it is not.
+
+        Args:
+            host: Host name without port, lower case.
+            path: Path without query.
+        """
+        return self._hosts.dialect(host, path)
+
     def passes(self, host: str) -> bool:
         """Tell whether a host, without port, may be reached over the network."""
         return self._hosts.passes(host)
@@ -57,7 +70,7 @@ class Desk:
             host: Host that the request went to.
             library: Library that sent it, such as `"aiohttp"`.
         """
-        self.elsewhere.append(f"{library} to {host}")
+        self.note_elsewhere(f"{library} to {host}")
         return UnansweredRequest(
             f"{library} sent a request to {host}, which the fake provider does not answer and "
             f"does not let through.\n"
@@ -66,11 +79,21 @@ class Desk:
             f"To let it through, allow it: allow_hosts=[{host!r}]."
         )
 
-    def begin(self, request: Request) -> Exchange:
+    def note_elsewhere(self, what: str) -> None:
+        """Note a request that was seen and not answered, such as `"aiohttp to api.openai.com"`."""
+        # A scanner or a health check must not fill the memory of a server that runs for long.
+        if len(self.elsewhere) < MOST_ELSEWHERE:
+            self.elsewhere.append(what[:200])
+
+    def begin(
+        self, request: Request, peer: Peer | None = None, dialect: Dialect | None = None
+    ) -> Exchange:
         """Take one request through the stages up to its answer.
 
         Args:
             request: The request as a door received it.
+            peer: The connection of another process that it came by; None for this one.
+            dialect: The dialect to answer in; by host and path if None.
 
         Returns:
             The answer to send, with its waits.
@@ -85,10 +108,11 @@ class Desk:
                 f"the fake provider got {request.method} {request.path} while it was not open: "
                 "its transport answers inside `with FakeProvider(...) as provider:` only"
             )
-        dialect = self._hosts.dialect(request.host, request.path)
+        dialect = dialect or self._hosts.dialect(request.host, request.path)
         if dialect is None:
-            raise self.refuse(request.host, "httpx")
-        owner = self.stages.callers.owner()
+            library = "httpx" if peer is None else f"{request.method} {request.path}"
+            raise self.refuse(request.host, library)
+        owner = self.stages.callers.owner() if peer is None else peer
         try:
             return self.stages.begin(request, dialect, owner)
         except AttemptLimit as stop:

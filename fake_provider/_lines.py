@@ -12,6 +12,8 @@ from fake_provider._attempt import Attempt, HintForm, Layer
 from fake_provider._limits import Algorithm, Charge, Kind, Limit, Limits, Sharing
 
 FORMAT = 1
+# The order of a file that is written while its trace grows.
+AS_ENDED = "ended"
 ATTEMPT_FIELDS = tuple(f.name for f in dataclasses.fields(Attempt))
 LIMIT_FIELDS = tuple(f.name for f in dataclasses.fields(Limit))
 
@@ -125,6 +127,11 @@ def header_line(fields: Mapping[str, Any], limits: Limits) -> str:
     """Return the first line: format, the trace's own fields, and the limits."""
     rows = [{name: getattr(limit, name) for name in LIMIT_FIELDS} for limit in limits]
     return json.dumps({"trace": FORMAT, **fields, "limits": rows}, separators=(",", ":"))
+
+
+def is_as_ended(header: dict[str, Any]) -> bool:
+    """Tell whether a file's lines stand in the order in which attempts ended."""
+    return header.get("order") == AS_ENDED
 
 
 def parse_header(row: object) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -20,19 +21,21 @@ from fake_provider._numbers import real_number, whole_number
 from fake_provider._recorder import NS
 from fake_provider._script import Script, as_script
 from fake_provider._service import ServiceTime, service_time
-from fake_provider._stages import Model, Stages
+from fake_provider._stages import Model, Stages, Watcher
 from fake_provider._tokens import CostModel, Tokens
 from fake_provider._trace import Trace
 from fake_provider._wire import variables
 from fake_provider.virtual_time import RealClock, VirtualClock
 
 if TYPE_CHECKING:
+    from fake_provider._server import Server
     from fake_provider._transport import ProviderTransport
 
 CLOCKS = ("virtual", "real")
-DOORS = ("in-process",)
+DOORS = ("in-process", "server")
 REAL_RESOLUTION_S = 5e-3
 VIRTUAL_RESOLUTION_S = 1e-6
+LOCAL = "127.0.0.1"
 
 
 class FakeProvider:
@@ -74,7 +77,8 @@ class FakeProvider:
         hosts: Further hosts to answer, with their dialects: `{"llm-gateway.corp": "openai"}`; `*`
             stands for any part of a name.
         allow_hosts: Hosts that may be reached over the network, with `*` likewise.
-        door: `"in-process"`.
+        door: `"in-process"`, or `"server"` for other processes as well: a server on this machine,
+            to which `env` then points; it needs `clock="real"`.
         clock: `"virtual"`, or `"real"` for the wall clock.
         start: Instant at which the virtual clock starts: ISO 8601, datetime or POSIX seconds.
         schedule: Order in which threads run on the virtual clock: `"fifo"` or `"random"`.
@@ -114,7 +118,7 @@ class FakeProvider:
         dialect: str | None = None,
         hosts: Mapping[str, str] | None = None,
         allow_hosts: Iterable[str] = (),
-        door: Literal["in-process"] = "in-process",
+        door: Literal["in-process", "server"] = "in-process",
         clock: Literal["virtual", "real"] = "virtual",
         start: Any = None,
         schedule: Literal["fifo", "random"] = "fifo",
@@ -156,7 +160,7 @@ class FakeProvider:
         )
         self._dialect = dialect
         names = Hosts(dialect, {} if hosts is None else hosts, allow_hosts)
-        _one_of("door", door, DOORS)
+        self._serves = _one_of("door", door, DOORS) == "server"
         self.clock: VirtualClock | RealClock
         if not isinstance(strict_clock, bool):
             raise TypeError(f"strict_clock must be True or False, got {strict_clock!r}")
@@ -169,24 +173,34 @@ class FakeProvider:
             strict=strict_clock,
         )
         self._virtual = _one_of("clock", clock, CLOCKS) == "virtual"
+        if self._serves and self._virtual:
+            raise ValueError(
+                'door="server" needs clock="real", since other processes have no part in a '
+                f"virtual clock, got clock={clock!r}"
+            )
         self.clock = virtual if self._virtual else RealClock()
         self._open = ExitStack()
         self._scripts: list[Script] = []
+        self._watchers: list[Watcher] = []
         self._lineage = Lineage()
         self._started_at = 0.0
         self._desk = Desk(names, self.clock, self._new_stages())
         self._closed: Trace | None = None
+        self._server: Server | None = None
+        self._late_s = 0.0
 
     # ------------------------------------------------------------------ what a user reads
 
     @property
     def base_url(self) -> str:
         """Origin that the provider answers for any dialect; the dialect goes by the path."""
-        return f"https://{HOST}"
+        return f"https://{HOST}" if self._server is None else self._server.base_url
 
     @property
     def env(self) -> dict[str, str]:
         """Variables that point the SDKs at the provider; they are set while it is open."""
+        if self._server is not None:
+            return self._server.env
         return variables(os.environ, self._dialect)
 
     @property
@@ -201,11 +215,14 @@ class FakeProvider:
         """Every attempt so far; a frozen value that later attempts do not change."""
         if self._closed is not None:
             return self._closed
+        return replace(self._header(), attempts=self._desk.stages.attempts())
+
+    def _header(self) -> Trace:
+        """Return the trace so far without its attempts."""
         return Trace(
-            attempts=self._desk.stages.attempts(),
             limits=self.limits,
             clock="virtual" if self._virtual else "real",
-            resolution=VIRTUAL_RESOLUTION_S if self._virtual else REAL_RESOLUTION_S,
+            resolution=self._resolution_s(),
             ended_at=self.clock.now_ns / NS,
             started_at=self._started_at,
             seed=self._model.seed,
@@ -231,6 +248,14 @@ class FakeProvider:
         self._scripts.clear()
         self._start_over()
 
+    def _resolution_s(self) -> float:
+        """Return the seconds below which two instants cannot be told apart."""
+        if self._virtual:
+            return VIRTUAL_RESOLUTION_S
+        if self._server is not None:
+            self._late_s = self._server.lag.usual_s
+        return max(REAL_RESOLUTION_S, self._late_s)
+
     def _start_over(self) -> None:
         """Begin an empty trace, with limits untouched and random numbers at their start."""
         self._desk.start_over(self._new_stages())
@@ -239,7 +264,9 @@ class FakeProvider:
     def _new_stages(self) -> Stages:
         """Return the stages of an empty trace."""
         wall_start_ns = round(self._started_at * NS)
-        return Stages(self._model, self._lineage, self._scripts, self._now_ns, wall_start_ns)
+        return Stages(
+            self._model, self._lineage, self._scripts, self._watchers, self._now_ns, wall_start_ns
+        )
 
     # ------------------------------------------------------------------ opening and closing
 
@@ -256,14 +283,14 @@ class FakeProvider:
             opening.enter_context(self.clock)
             opening.enter_context(doors)
             opening.enter_context(guard(self._desk))
+            if self._serves:
+                opening.enter_context(self._serving())
             opening.enter_context(environment(self.env))
             opening.callback(self._lineage.close)
             self._lineage.open()
             random.seed(self._model.seed)
-            self._started_at = self.clock.now().timestamp()
-            self._start_over()
+            self._begin()
             self._open = opening.pop_all()
-            self._desk.is_open = True
         return self
 
     def __exit__(
@@ -272,10 +299,40 @@ class FakeProvider:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._server is not None:
+            # What is under way ends with the server, and belongs to the trace.
+            self._server.stop()
+        self._end()
+        self._open.__exit__(kind, error, traceback)
+
+    def _begin(self) -> None:
+        """Begin to answer, with an empty trace; the clock is open."""
+        self._started_at = self.clock.now().timestamp()
+        self._start_over()
+        self._desk.is_open = True
+
+    def _end(self) -> None:
+        """Answer no longer, and keep the trace."""
         self._closed = self.trace
         self._desk.is_open = False
         self._desk.stages.calls.forget()
-        self._open.__exit__(kind, error, traceback)
+
+    @contextmanager
+    def _serving(
+        self, host: str = LOCAL, port: int = 0, reset: Callable[[], None] | None = None
+    ) -> Iterator[None]:
+        """Open the door for other processes."""
+        from fake_provider._server import Server
+
+        server = Server(self._desk, self._header, reset or self.reset, host, port)
+        server.start()
+        self._server = server
+        try:
+            yield
+        finally:
+            server.stop()
+            self._late_s = server.lag.usual_s
+            self._server = None
 
     # ------------------------------------------------------------------ helpers
 

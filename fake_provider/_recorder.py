@@ -15,6 +15,7 @@ NS = 1_000_000_000
 class Record:
     """One attempt while it is being served; times in nanoseconds since the trace began."""
 
+    index: int
     place: Place
     digest: str
     caller: str
@@ -41,11 +42,11 @@ class Record:
     cancelled_ns: int | None = None
     cost: Cost | None = None
 
-    def attempt(self, index: int) -> Attempt:
+    def attempt(self) -> Attempt:
         """Return the attempt as far as it has come."""
         call = self.place.call
         return Attempt(
-            index=index,
+            index=self.index,
             caller=self.caller,
             call=call.number,
             unit=call.unit,
@@ -84,7 +85,7 @@ class Recorder:
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return a frozen copy of every attempt as far as it has come."""
-        return tuple(record.attempt(index) for index, record in enumerate(self.records))
+        return tuple(record.attempt() for record in self.records)
 
 
 def _seconds(ns: int | None) -> float | None:

@@ -18,6 +18,7 @@ from fake_provider._hints import HintStyle, read_hint
 from fake_provider._ledger import Ledger
 from fake_provider._limits import Limits
 from fake_provider._lineage import Lineage
+from fake_provider._peers import Peer, RemoteCall, RemoteCalls
 from fake_provider._recorder import NS, Record, Recorder
 from fake_provider._replies import Replies
 from fake_provider._script import Arrival, Script, ask_scripts
@@ -35,6 +36,8 @@ from fake_provider._wire._shapes import (
     Request,
     Shelf,
 )
+
+Watcher = Callable[[Record], None]
 
 MAX_ATTEMPTS = 1_000
 # More than a fleet of 10,000 that starts together, or a load test without service time; it takes
@@ -70,6 +73,7 @@ class Stages:
         model: How the provider decides and answers.
         lineage: Who started whom.
         scripts: Scripts that are asked before the limits, in order.
+        watchers: Called with each attempt that has ended.
         now_ns: Reads the clock: nanoseconds since the trace began.
         wall_start_ns: The code under test's wall clock when the trace began, POSIX nanoseconds.
     """
@@ -79,6 +83,7 @@ class Stages:
         model: Model,
         lineage: Lineage,
         scripts: list[Script],
+        watchers: list[Watcher],
         now_ns: Callable[[], int],
         wall_start_ns: int,
     ) -> None:
@@ -87,8 +92,10 @@ class Stages:
         self._recorder = Recorder()
         self.callers = Callers(lineage)
         self.calls = Calls(lineage)
+        self._remote = RemoteCalls(self.calls)
         self._model = model
         self._scripts = scripts
+        self._watchers = watchers
         self._now_ns = now_ns
         self._wall_start_ns = wall_start_ns
         # Days and minutes begin by the provider's own clock.
@@ -102,13 +109,13 @@ class Stages:
         self._last_ns = -1
         self._at_once = 0
 
-    def begin(self, request: Request, dialect: Dialect, owner: Scope) -> Exchange:
+    def begin(self, request: Request, dialect: Dialect, owner: Scope | Peer) -> Exchange:
         """Take a request up to its answer.
 
         Args:
             request: The request.
             dialect: The dialect that it is answered in.
-            owner: The scope whose calls it belongs to.
+            owner: The scope whose calls it belongs to; the connection of another process.
 
         Raises:
             AttemptLimit: Its call has made more attempts than any policy would.
@@ -121,7 +128,7 @@ class Stages:
                 for record in self._recorder.records[before:]:
                     record.status, record.reason = 500, "provider-error"
                     record.ended_ns = record.arrived_ns
-                    self.calls.ended(record.place.call, failed=True, now_ns=record.arrived_ns)
+                    self._ended(record, failed=True, now_ns=record.arrived_ns)
                 raise
 
     def attempts(self) -> tuple[Attempt, ...]:
@@ -129,7 +136,11 @@ class Stages:
         with self._lock:
             return self._recorder.attempts()
 
-    def _begin(self, request: Request, dialect: Dialect, owner: Scope) -> Exchange:
+    def records(self) -> list[Record]:
+        """Return the attempts themselves, which go on changing while they are served."""
+        return self._recorder.records
+
+    def _begin(self, request: Request, dialect: Dialect, owner: Scope | Peer) -> Exchange:
         """Parse, place, decide, answer."""
         now_ns = self._now_ns()
         self._count_at_once(now_ns)
@@ -159,7 +170,9 @@ class Stages:
                 reply = self._break(dialect, ask, record, reply, fault)
         return self._exchange(reply, record, wall_ns)
 
-    def _record(self, dialect: Dialect, request: Request, owner: Scope, now_ns: int) -> Record:
+    def _record(
+        self, dialect: Dialect, request: Request, owner: Scope | Peer, now_ns: int
+    ) -> Record:
         """Place an attempt in its call and begin its record."""
         hashed = hashlib.blake2b(request.path.encode(), digest_size=6)
         hashed.update(request.body)
@@ -167,11 +180,16 @@ class Stages:
         sdk_retry = _sdk_retry(request.headers)
         self._bodies[digest] = self._bodies.get(digest, 0) + 1
         stated = self.callers.stated_name(request.headers)
-        place = self.calls.place(owner, stated, digest, sdk_retry, now_ns)
+        if isinstance(owner, Peer):
+            place, label = self._remote.place(owner, stated, digest, sdk_retry)
+        else:
+            place = self.calls.place(owner, stated, digest, sdk_retry, now_ns)
+            label = stated or self.callers.label(owner)
         record = Record(
+            index=len(self._recorder.records),
             place=place,
             digest=digest,
-            caller=stated or self.callers.label(owner),
+            caller=label,
             sdk_retry=sdk_retry,
             key=self._key_id(dialect.api_key(request.headers)),
             host=request.host,
@@ -320,7 +338,17 @@ class Stages:
                 key, group = record.key, record.model_class
                 self._ledger.settle(key, group, record.cost, record.arrived_ns, now_ns)
                 self._ledger.release(key, group)
-            self.calls.ended(record.place.call, failed=failed, now_ns=now_ns)
+            self._ended(record, failed=failed, now_ns=now_ns)
+
+    def _ended(self, record: Record, *, failed: bool, now_ns: int) -> None:
+        """Tell those who follow calls, and those who watch, that an attempt has ended."""
+        call = record.place.call
+        if isinstance(call, RemoteCall):
+            self._remote.ended(call, failed=failed)
+        else:
+            self.calls.ended(call, failed=failed, now_ns=now_ns)
+        for watch in self._watchers:
+            watch(record)
 
     def _key_id(self, key: str) -> str:
         """Return eight hex digits that stand for an API key."""

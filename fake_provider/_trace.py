@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from fake_provider._attempt import Attempt
 from fake_provider._limits import Limits
-from fake_provider._lines import attempt_line, header_line, parse_attempt, parse_header
+from fake_provider._lines import (
+    AS_ENDED,
+    attempt_line,
+    header_line,
+    is_as_ended,
+    parse_attempt,
+    parse_header,
+)
 
 _HEADER_FIELDS = ("clock", "resolution", "ended_at", "started_at", "seed", "stopped", "elsewhere")
 
@@ -147,8 +154,7 @@ class Trace:
         Raises:
             OSError: The file cannot be written.
         """
-        header = header_line({name: getattr(self, name) for name in _HEADER_FIELDS}, self.limits)
-        lines = [header, *map(attempt_line, self.attempts)]
+        lines = [header_of(self), *map(attempt_line, self.attempts)]
         text = "\n".join(lines) + "\n"
         if isinstance(target, (str, Path)):
             Path(target).write_text(text, encoding="utf-8")
@@ -179,6 +185,7 @@ class Trace:
     def _parse(cls, name: str, lines: Iterable[str]) -> Trace:
         """Build the trace line by line, so that a corrupt line loses nothing before it."""
         header: dict[str, Any] | None = None
+        as_ended = False
         attempts: list[Attempt] = []
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -186,17 +193,27 @@ class Trace:
             try:
                 row = json.loads(line)
                 if header is None:
-                    header = parse_header(row)
+                    header, as_ended = parse_header(row), is_as_ended(row)
                 else:
                     attempts.append(parse_attempt(row))
             except (ValueError, RecursionError) as error:
                 raise TraceError(
                     f"{name}, line {number}: {error}; "
                     f"{len(attempts):,} attempts before it were read",
-                    cls(attempts=tuple(attempts), **(header or {})),
+                    cls._made(attempts, header or {}, as_ended=as_ended),
                 ) from None
         if header is None:
             raise TraceError(f"{name}: empty; a trace begins with a header line", cls())
+        return cls._made(attempts, header, as_ended=as_ended)
+
+    @classmethod
+    def _made(cls, attempts: list[Attempt], header: dict[str, Any], *, as_ended: bool) -> Trace:
+        """Build the trace of lines that stand in its order, or in that in which attempts ended."""
+        if as_ended:
+            attempts = sorted(attempts, key=lambda attempt: (attempt.arrived_at, attempt.index))
+            attempts = [replace(attempt, index=index) for index, attempt in enumerate(attempts)]
+            last = max((a.ended_at or a.arrived_at for a in attempts), default=0.0)
+            header = {"ended_at": last, **header}
         return cls(attempts=tuple(attempts), **header)
 
     def __repr__(self) -> str:
@@ -204,3 +221,20 @@ class Trace:
             f"<Trace {len(self.attempts):,} attempts, {len(self.refused):,} refused, "
             f"{len(self.retries):,} retries>"
         )
+
+
+def header_of(trace: Trace) -> str:
+    """Return the header line of a trace."""
+    return header_line({name: getattr(trace, name) for name in _HEADER_FIELDS}, trace.limits)
+
+
+def header_as_ended(trace: Trace, *, is_open: bool) -> str:
+    """Return the header line of a file whose attempts stand in the order in which they ended.
+
+    Args:
+        trace: The trace.
+        is_open: True leaves out when it ended, which a writer that is killed cannot say.
+    """
+    names = [name for name in _HEADER_FIELDS if not (is_open and name == "ended_at")]
+    fields = {name: getattr(trace, name) for name in names}
+    return header_line({"order": AS_ENDED, **fields}, trace.limits)

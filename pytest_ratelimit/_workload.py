@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from fake_provider import FakeProvider, Limits, Trace
-from fake_provider._limits import real_number, whole_number
+from fake_provider._numbers import real_number, whole_number
 from pytest_ratelimit._driver import Sdk, Work, drive
 
 Start = Literal["herd", "staggered", "waves"]

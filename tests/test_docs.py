@@ -112,6 +112,7 @@ RUNS = {
     "real clock": Run(("real_clock",), passed=2),
     "neighbours": Run(("neighbours",), passed=4),
     "windows": Run(("windows",), passed=2),
+    "other processes": Run(("other_processes",), passed=1),
 }
 # Scripts of one folder by the run's name, each with its arguments, run one after the other.
 SCRIPTS: dict[str, tuple[str, ...]] = {
