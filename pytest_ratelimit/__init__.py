@@ -18,9 +18,10 @@ if TYPE_CHECKING:
         assert_well_behaved,
         assert_within_budget,
     )
-    from pytest_ratelimit._checks import Policy, check
+    from pytest_ratelimit._checks import Policy
     from pytest_ratelimit._findings import Finding, FindingsError
     from pytest_ratelimit._probes import herd_probe, outage_probe, policy_probe, reset_probe
+    from pytest_ratelimit._tolerance import check
 
 __all__ = [
     "FakeProvider",
@@ -55,7 +56,7 @@ _ELSEWHERE = {
     "Policy": "pytest_ratelimit._checks",
     "Trace": "fake_provider",
     "caller": "fake_provider",
-    "check": "pytest_ratelimit._checks",
+    "check": "pytest_ratelimit._tolerance",
     "herd_probe": "pytest_ratelimit._probes",
     "outage_probe": "pytest_ratelimit._probes",
     "policy_probe": "pytest_ratelimit._probes",

@@ -7,7 +7,11 @@ import sys
 from collections.abc import Sequence
 
 from pytest_ratelimit._audit import command as audit
+from pytest_ratelimit._commands import _check, _compare, _explain
+from pytest_ratelimit._commands._files import UsageError
 from pytest_ratelimit._demo import command as demo
+
+COMMANDS = {"check": _check, "compare": _compare, "explain": _explain}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,8 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.configure(commands.add_parser("demo", help=about, description=about))
     about = "say what the retry policy of a callable, a policy object or an SDK client is"
     audit.configure(commands.add_parser("audit", help=about, description=about))
+    for name, module in COMMANDS.items():
+        module.configure(commands.add_parser(name, help=module.ABOUT, description=module.ABOUT))
     options = parser.parse_args(arguments)
-    return {"demo": demo.main, "audit": audit.main}[options.command](options)
+    mains = {"demo": demo.main, "audit": audit.main}
+    mains |= {name: module.main for name, module in COMMANDS.items()}
+    try:
+        return mains[options.command](options)
+    except UsageError as error:
+        print(f"pytest-ratelimit {options.command}: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

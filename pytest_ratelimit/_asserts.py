@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fake_provider import Trace
 from fake_provider._numbers import real_number, whole_number
 from pytest_ratelimit._accepted import accepted
 from pytest_ratelimit._checks import too_few_refused
-from pytest_ratelimit._findings import CODES
+from pytest_ratelimit._findings import CODES, Finding
 from pytest_ratelimit._verdict import Verdict, fail
 
 # Codes that say how much there was to judge; they are not defects of the code under test.
@@ -28,13 +30,24 @@ def assert_well_behaved(trace: Trace, *, strict: bool = False, allow_quiet: bool
             no request reached the provider.
     """
     __tracebackhide__ = True
-    failing = ("error", "warning") if strict else ("error",)
-    fail(
+    fail(failing(Verdict(trace).found(), strict=strict, allow_quiet=allow_quiet))
+
+
+def failing(found: Iterable[Finding], *, strict: bool, allow_quiet: bool) -> list[Finding]:
+    """Return the findings that a verdict fails on.
+
+    Args:
+        found: The findings that are not accepted.
+        strict: True fails on warnings too.
+        allow_quiet: True accepts that nothing was refused (RL902).
+    """
+    severities = ("error", "warning") if strict else ("error",)
+    return [
         finding
-        for finding in Verdict(trace).found()
+        for finding in found
         if (finding.code == "RL902" and not allow_quiet)
-        or (finding.code not in _EVIDENCE and finding.severity in failing)
-    )
+        or (finding.code != "RL902" and finding.severity in severities)
+    ]
 
 
 def assert_no(trace: Trace, *codes: str) -> None:

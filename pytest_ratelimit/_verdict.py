@@ -9,8 +9,9 @@ from typing import Any
 
 from fake_provider import Trace
 from pytest_ratelimit._accepted import accepted
-from pytest_ratelimit._checks import inconclusive, judge
+from pytest_ratelimit._checks import inconclusive
 from pytest_ratelimit._findings import SEVERITIES, Finding, FindingsError
+from pytest_ratelimit._tolerance import judged
 
 # A search over many examples looks for the unlikely one: each is judged that much stricter.
 SEARCHED = 1_000
@@ -39,7 +40,7 @@ class Verdict:
         if _is_searched():
             policy = dataclasses.replace(policy, alpha=policy.alpha_for(trace) / SEARCHED)
         self.alpha = policy.alpha_for(trace)
-        self._judged = judge(trace, policy)
+        self._judged = judged(trace, policy)
 
     def found(self, *codes: str) -> list[Finding]:
         """Return the findings of these codes, or of all, that the test does not accept."""
