@@ -37,7 +37,7 @@ def test_a_saturated_server_makes_the_verdict_inconclusive():
     found = {f.code: f for f in check(SATURATED)}
     assert not set(found) & TIMED
     assert found["RL901"].severity == "error"
-    assert "RL106 flat-backoff" in str(found["RL901"])
+    assert "RL113 retry-storm" in str(found["RL901"])
     with pytest.raises(FindingsError, match=r"^RL901 inconclusive: the server was late by"):
         assert_well_behaved(SATURATED)
 
