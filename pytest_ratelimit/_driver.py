@@ -115,6 +115,15 @@ def _is_async(work: Work) -> bool:
     return inspect.iscoroutinefunction(work) or inspect.iscoroutinefunction(call)
 
 
+def _refuse_awaitable(work: Work, result: object) -> None:
+    """Raise if a function that is not async has returned a coroutine, which nobody awaits."""
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError(
+            f"work returned a coroutine and is no async function: define {work!r} by async def"
+        )
+
+
 def _client(sdk: Sdk, *, asynchronous: bool) -> Any:
     """Return a default client of an SDK; its key and address are in the environment."""
     import importlib
@@ -165,7 +174,7 @@ def _sync_calls(work: Work, rows: Sequence[_Row], sdk: Sdk | None, errors: list[
             with caller(row.name):
                 for _ in range(row.calls):
                     try:
-                        work(*arguments)
+                        _refuse_awaitable(work, work(*arguments))
                     except Exception as error:  # noqa: BLE001 - giving up is what is probed
                         errors.append(error)
 

@@ -36,7 +36,7 @@ def policy_probe(
 
     Args:
         work: Makes one call; sync or async, of an SDK client or of nothing.
-        callers: Callers, at least 2; 12 where a jitter of 5 % must be told from none.
+        callers: Callers, at least 2; 16 where a jitter of 5 % must be told from enough.
         hint: Seconds that each refusal asks to wait (RL103), above 0; None sends no hint.
         sdk: The SDK whose client `work` takes, `"anthropic"` or `"openai"`.
         seed: Seed of the random numbers.

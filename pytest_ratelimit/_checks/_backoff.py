@@ -117,7 +117,8 @@ def _flat(digest: Digest, calls: list[list[Retry]]) -> tuple[_Flat | None, bool]
         first = max((own[0].delay for own in long), default=0.0)
         if first <= 10 * digest.resolution or (cap is not None and first >= 0.9 * cap):
             continue
-        later = max(retry.delay for own in long for retry in own[1:retries])
+        # Whatever came later counts too: a schedule may grow slowly at first.
+        later = max(retry.delay for own in long for retry in own[1:])
         growth = (retries - 1) * math.log(factor)
         correction = math.log(len(_FLAT))
         attainable |= correction - len(long) * growth <= digest.log_alpha

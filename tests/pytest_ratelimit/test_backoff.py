@@ -8,7 +8,7 @@ from fake_provider._trace import Trace
 from pytest_ratelimit._checks import Judgement, Policy, judge
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import cold_start, probe
-from tests.pytest_ratelimit.simulation import Delay, attempt, chains, refusal, trace_of
+from tests.pytest_ratelimit.simulation import Delay, Situation, attempt, chains, refusal, trace_of
 
 
 def growth(trace: Trace, **policy: object) -> Judgement:
@@ -139,3 +139,13 @@ def test_short_draws_of_a_healthy_schedule_are_not_hot() -> None:
     """Full jitter draws a delay near zero now and then, and is not accused."""
     for seed in range(20):
         assert delay(probe(delays.full_jitter(0.5), seed=seed, callers=30)).verdict == "ok", seed
+
+
+def test_a_schedule_that_grows_later_is_not_flat() -> None:
+    """A base below its jitter hides the growth at first; what came later shows it."""
+
+    def slowly(s: Situation) -> float:
+        return min(5.0, 0.1 * 2.0 ** (s.refusals - 1)) + s.rng.uniform(0, 1)
+
+    assert growth(probe(slowly, seed=1, callers=12, attempts=10)).verdict == "ok"
+    assert growth(probe(slowly, seed=1, callers=12, attempts=5)).verdict == "FLAG"

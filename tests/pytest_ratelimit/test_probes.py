@@ -262,3 +262,9 @@ def test_a_probe_inside_a_running_loop(work: Any) -> None:
     assert [a.arrived_at for a in inside.attempts] == [a.arrived_at for a in outside.attempts]
     assert inside.stopped == outside.stopped
     assert (inside.stopped is not None) == (work is endless_async)
+
+
+def test_a_function_that_returns_a_coroutine_is_named() -> None:
+    """A lambda around an async function is not seen to be async: the error says what to write."""
+    with pytest.raises(TypeError, match=r"^work returned a coroutine and is no async function"):
+        policy_probe(lambda client: fixed_async(client=client))
