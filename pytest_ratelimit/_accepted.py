@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from pytest_ratelimit._checks import Policy
 from pytest_ratelimit._findings import CODES
@@ -18,15 +19,17 @@ class Accepted:
         alpha: Rate of false alarms of the statistical checks; None for the policy's.
         ignore: Codes that are accepted here, each with the reason why.
         policy: Thresholds and declared intentions; None for the defaults.
+        thresholds: Single thresholds by their names in Policy; they come before the policy's.
 
     Raises:
         TypeError: `ignore` is not a mapping of codes to reasons, or `policy` no Policy.
-        ValueError: A code is unknown, or a reason is empty.
+        ValueError: A code is unknown, a reason is empty, or a threshold is out of its range.
     """
 
     alpha: float | None = None
     ignore: Mapping[str, str] = field(default_factory=dict)
     policy: Policy | None = None
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.policy is not None and not isinstance(self.policy, Policy):
@@ -54,21 +57,25 @@ class Accepted:
                 )
             if not isinstance(reason, str) or not reason.strip():
                 raise ValueError(f"ignore[{code!r}] must give a reason, got {reason!r}")
+        # A threshold that is out of its range is an error here, at the marker, and not later.
+        _ = self.judged_by
 
     @property
-    def thresholds(self) -> Policy:
-        """What the checks judge by: the policy, at the test's own level if it states one."""
-        policy = self.policy or Policy()
-        return policy if self.alpha is None else replace(policy, alpha=self.alpha)
+    def judged_by(self) -> Policy:
+        """What the checks judge by: the policy, with what the test states besides."""
+        stated = dict(self.thresholds)
+        if self.alpha is not None:
+            stated["alpha"] = self.alpha
+        return replace(self.policy or Policy(), **stated)
 
     @property
     def declared(self) -> list[str]:
         """What the test states, one line each: for the report of its outcome."""
-        thresholds, default = self.thresholds, Policy()
+        judged_by, default = self.judged_by, Policy()
         stated = [
             f"{each.name}={value!r}"
             for each in fields(Policy)
-            if (value := getattr(thresholds, each.name)) != getattr(default, each.name)
+            if (value := getattr(judged_by, each.name)) != getattr(default, each.name)
         ]
         ignored = [f"{code} is accepted: {reason}" for code, reason in self.ignore.items()]
         return [*([f"Judged by {', '.join(stated)}"] if stated else []), *ignored]

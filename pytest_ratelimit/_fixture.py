@@ -5,9 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+
+from pytest_ratelimit import _options
+from pytest_ratelimit._options import OPTIONS
 
 if TYPE_CHECKING:
     from fake_provider import FakeProvider
@@ -16,11 +20,45 @@ if TYPE_CHECKING:
 NAME = "fake_provider"
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The provider of a test.
+
+    Args:
+        provider: The provider.
+        accepts: What the test accepts.
+        asked_for: False where only `ratelimit_autouse` opened it.
+    """
+
+    provider: FakeProvider
+    accepts: Accepted
+    asked_for: bool
+
+
+OPENED = pytest.StashKey[Opened]()
+_unasked = pytest.StashKey[bool]()
+
+
 def pull_in(item: pytest.Item) -> None:
-    """Make a marked test use the fixture, as if it had asked for it first."""
+    """Make a test use the fixture, as if it had asked for it first.
+
+    A marked test does; with `ratelimit_autouse` every test does, but for those of Hypothesis:
+    their examples would share one trace.
+    """
     names = getattr(item, "fixturenames", None)
-    if names is not None and NAME not in names and item.get_closest_marker("ratelimit"):
+    if names is None or NAME in names:
+        return
+    if item.get_closest_marker("ratelimit"):
         names.insert(0, NAME)
+    elif item.config.stash[OPTIONS].autouse and not _has_examples(item):
+        item.stash[_unasked] = True
+        names.insert(0, NAME)
+
+
+def _has_examples(item: pytest.Item) -> bool:
+    """Tell whether Hypothesis runs the test, or no function is behind it."""
+    function = getattr(item, "obj", None)
+    return function is None or getattr(function, "is_hypothesis_test", False)
 
 
 @contextmanager
@@ -39,21 +77,30 @@ def provider_for(item: pytest.Item) -> Iterator[FakeProvider]:
     provider, accepts = _read_markers(item)
     if accepts.declared:
         item.add_report_section("setup", "ratelimit", "\n".join(accepts.declared) + "\n")
+    item.stash[OPENED] = Opened(provider, accepts, not item.stash.get(_unasked, False))
     with accepting(accepts), provider:
         yield provider
 
 
 def _read_markers(item: pytest.Item) -> tuple[FakeProvider, Accepted]:
-    """Return what a test's markers describe, or fail the test at its own line."""
+    """Return what markers and settings describe, or fail the test at its own line."""
     from fake_provider import FakeProvider
     from pytest_ratelimit._accepted import Accepted
     from pytest_ratelimit._marker import merge
 
+    source = f"{item.config.inipath}: ratelimit settings"
     try:
-        settings = merge((mark.args, mark.kwargs) for mark in item.iter_markers("ratelimit"))
+        stated = _options.keywords(item.config)
+        if stated:  # on their own first: a marker is not to be blamed for them
+            settings = merge([((), stated)])
+            FakeProvider(**settings.provider)
+            Accepted(**settings.judge)
+        source = f"{_location(item)}: @pytest.mark.ratelimit"
+        markers = [(mark.args, mark.kwargs) for mark in item.iter_markers("ratelimit")]
+        settings = merge([*markers, ((), stated)])
         return FakeProvider(*settings.limits, **settings.provider), Accepted(**settings.judge)
     except (TypeError, ValueError) as error:
-        message = f"{_location(item)}: @pytest.mark.ratelimit: {error}"
+        message = f"{source}: {error}"
     # Outside the except block, so that no traceback of ours stands above the message.
     pytest.fail(message, pytrace=False)
 

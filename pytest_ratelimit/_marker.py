@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_ratelimit import _options
+
 # Keywords of the marker that speak to the judge and not to the provider.
 JUDGE = ("alpha", "ignore", "policy")
+THRESHOLDS = tuple(name for name in _options.THRESHOLDS if name != "alpha")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Settings:
     Args:
         limits: Positional limits, nearest marker first.
         provider: Keyword arguments of FakeProvider.
-        judge: Keyword arguments of the judge: alpha, ignore and policy.
+        judge: Keyword arguments of the judge: alpha, ignore, policy and thresholds.
     """
 
     limits: tuple[Any, ...] = ()
@@ -47,6 +50,9 @@ def merge(markers: Iterable[tuple[tuple[Any, ...], Mapping[str, Any]]]) -> Setti
             _check_keyword(name)
             stated.setdefault(name, value)
     judge = {name: stated.pop(name) for name in JUDGE if name in stated}
+    thresholds = {name: stated.pop(name) for name in THRESHOLDS if name in stated}
+    if thresholds:
+        judge["thresholds"] = thresholds
     return Settings(limits, stated, judge)
 
 
@@ -59,7 +65,7 @@ def _check_keyword(name: str) -> None:
         for parameter in inspect.signature(FakeProvider).parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY
     ]
-    known += JUDGE
+    known += [*JUDGE, *THRESHOLDS]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from fake_provider import Trace
 from pytest_ratelimit._accepted import accepted
-from pytest_ratelimit._checks import inconclusive
+from pytest_ratelimit._checks import expect, inconclusive
 from pytest_ratelimit._findings import SEVERITIES, Finding, FindingsError
 from pytest_ratelimit._tolerance import judged
 
@@ -36,7 +36,8 @@ class Verdict:
         test = accepted()
         stated = {name: value for name, value in thresholds.items() if value is not None}
         self._ignored = test.ignore
-        policy = dataclasses.replace(test.thresholds, **stated)
+        policy = dataclasses.replace(test.judged_by, **stated)
+        expect(trace, policy)
         if _is_searched():
             policy = dataclasses.replace(policy, alpha=policy.alpha_for(trace) / SEARCHED)
         self.alpha = policy.alpha_for(trace)

@@ -1,4 +1,4 @@
-"""The pytest plugin: one marker, one fixture; no logic."""
+"""The pytest plugin: options, one marker, one fixture; no logic."""
 
 from __future__ import annotations
 
@@ -11,13 +11,25 @@ if TYPE_CHECKING:
     from fake_provider import FakeProvider
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the settings and the options of the command line."""
+    from pytest_ratelimit._options import register
+
+    register(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker (https://docs.pytest.org/en/stable/reference/reference.html#hooks)."""
-    config.addinivalue_line(
-        "markers",
-        "ratelimit(*limits, tokens_per_minute=None, requests_per_minute=None, window=60.0, ...): "
-        "the limits that fake_provider enforces, and how it answers",
-    )
+    """Register the marker, and what this run asks for beside."""
+    from pytest_ratelimit._run import prepare
+
+    prepare(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say that the gate is on; nothing while it is off."""
+    from pytest_ratelimit._run import header
+
+    return header(config)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -100,7 +100,7 @@ def judge(trace: Trace, policy: Policy = _DEFAULT) -> dict[str, Judgement]:
         TypeError: `trace` is no trace, or `policy` no policy.
     """
     __tracebackhide__ = True
-    _expect(trace, policy)
+    expect(trace, policy)
     with _collector_paused():
         return _judge(trace, policy)
 
@@ -186,7 +186,7 @@ def check(trace: Trace, policy: Policy = _DEFAULT) -> list[Finding]:
     return sorted(found, key=lambda f: (SEVERITIES.index(f.severity), f.code))
 
 
-def _expect(trace: object, policy: object) -> None:
+def expect(trace: object, policy: object) -> None:
     """Raise the one error that names the argument, what was given, and what was meant."""
     __tracebackhide__ = True
     if not isinstance(trace, Trace):

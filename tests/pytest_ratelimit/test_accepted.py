@@ -102,9 +102,9 @@ def test_a_level_out_of_range_is_named(alpha):
 
 def test_the_level_of_the_test_is_that_of_its_policy_unless_it_states_one():
     """`alpha=` is the nearer of the two."""
-    assert Accepted().thresholds == Policy()
-    assert Accepted(policy=Policy(alpha=0.1)).thresholds.alpha == 0.1
-    assert Accepted(alpha=0.2, policy=Policy(alpha=0.1, max_attempts=4)).thresholds == Policy(
+    assert Accepted().judged_by == Policy()
+    assert Accepted(policy=Policy(alpha=0.1)).judged_by.alpha == 0.1
+    assert Accepted(alpha=0.2, policy=Policy(alpha=0.1, max_attempts=4)).judged_by == Policy(
         alpha=0.2, max_attempts=4
     )
 

@@ -343,7 +343,7 @@ def test_a_trace_is_judged_once(assertion, arguments, monkeypatch):
     """An assertion runs the checks no more than once, whatever it asks for."""
     judged = []
     monkeypatch.setattr(
-        "pytest_ratelimit._verdict.judge", lambda *given: judged.append(1) or judge(*given)
+        "pytest_ratelimit._tolerance.judge", lambda *given: judged.append(1) or judge(*given)
     )
     for trace in (HERD, QUIET):
         judged.clear()

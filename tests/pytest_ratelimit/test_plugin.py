@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 # Imported here because pytester forgets what a nested run imported, and the SDKs take seconds.
 import anthropic  # noqa: F401
@@ -276,6 +277,8 @@ def test_after():
 
 HEAVY = ("asyncio", "httpx", "httpx2", "respx", "freezegun", "anthropic", "openai", "fake_provider")
 
+OWN = ["", "._fixture", "._options", "._run", ".plugin"]
+
 
 def test_loading_the_plugin_imports_nothing_heavy(pytester):
     """Until the fixture is used, the plugin brings nothing into a run that pytest has not."""
@@ -286,11 +289,12 @@ import sys
 def test_it():
     assert [name for name in {HEAVY!r} if name in sys.modules] == []
     own = sorted(name for name in sys.modules if name.startswith("pytest_ratelimit"))
-    assert own == ["pytest_ratelimit", "pytest_ratelimit._fixture", "pytest_ratelimit.plugin"]
+    assert [name.removeprefix("pytest_ratelimit") for name in own] == {OWN!r}
 """
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": "/usr/bin:/bin"}
+    root = str(Path(__file__).parents[2])  # this checkout, whatever is installed
+    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": root}
     result = subprocess.run(
         [*command, "-p", "pytest_ratelimit.plugin"],
         cwd=pytester.path,
