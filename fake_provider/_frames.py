@@ -14,11 +14,15 @@ from types import FrameType
 # Frames of these packages carry every attempt and tell nothing of who retries.
 _CARRIERS = (
     "anthropic",
+    "aiohttp",
     "anyio",
     "asyncio",
+    "boto3",
+    "botocore",
     "concurrent",
     "contextlib",
     "fake_provider",
+    "google",
     "groq",
     "httpcore",
     "httpcore2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Literal, get_args
 
 from fake_provider._attempt import HintForm
 from fake_provider._numbers import real_number
+from fake_provider._wire._shapes import Reply
 
 NS = 1_000_000_000
 SentForm = Literal["seconds", "ms", "date", "reset", "none"]
@@ -60,26 +62,32 @@ def hint_style(hint: object) -> HintStyle:
     return HintStyle(form=hint)  # type: ignore[arg-type]
 
 
-def read_hint(headers: Mapping[str, str], wall_ns: int) -> tuple[float, HintForm] | None:
-    """Return the seconds to wait that the headers name, and the form they name it in.
+def read_hint(
+    headers: Mapping[str, str], wall_ns: int, body: bytes = b""
+) -> tuple[float, HintForm] | None:
+    """Return the seconds to wait that a refusal names, and the form it names them in.
 
     The order is that of the anthropic and openai SDKs (read 2026-11-25): `retry-after-ms`, then
-    `retry-after` as seconds, then as an HTTP date. Zero, negative and past values are returned as
-    they are: they were sent, but bind nobody.
+    `retry-after` as seconds, then as an HTTP date. AWS's own header of milliseconds comes with
+    the first, and a body that names the wait last. Zero, negative and past values are returned
+    as they are: they were sent, but bind nobody.
 
     Args:
         headers: Header values by lower-case name.
         wall_ns: The provider's wall clock when the answer leaves, in POSIX nanoseconds.
+        body: The body, where one may name the wait.
 
     Returns:
         The wait in seconds and its form; None if there is none, or none that can be read.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000, "ms"
+    for name in ("retry-after-ms", "x-amz-retry-after"):
+        milliseconds = _number(headers.get(name))
+        if milliseconds is not None:
+            return milliseconds / 1000, "ms"
     value = headers.get("retry-after")
     if value is None:
-        return None
+        wait_s = _read_body(body)
+        return None if wait_s is None else (wait_s, "body")
     seconds = _number(value)
     if seconds is not None:
         return seconds, "seconds"
@@ -89,6 +97,24 @@ def read_hint(headers: Mapping[str, str], wall_ns: int) -> tuple[float, HintForm
         return None
     # A date is in whole seconds; the difference is taken before anything becomes a float.
     return (int(deadline.timestamp()) * NS - wall_ns) / NS, "date"
+
+
+def names_reset(reply: Reply) -> bool:
+    """Tell whether a refusal says when a limit is full, in its headers or those in its body."""
+    return any("reset" in name for name, _ in reply.headers) or b"-Reset" in reply.content
+
+
+def _read_body(body: bytes) -> float | None:
+    """Return the seconds of the `google.rpc.RetryInfo` in an error's body, None without one."""
+    if b"google.rpc.RetryInfo" not in body:
+        return None
+    try:
+        value = json.loads(body)
+        error = (value[0] if isinstance(value, list) else value)["error"]
+        delays = [each["retryDelay"] for each in error["details"] if "retryDelay" in each]
+        return _number(delays[0].removesuffix("s"))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
 
 
 def _number(value: str | None) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from fake_provider._calls import Calls
 from fake_provider._errors import AttemptLimit
 from fake_provider._exchange import Exchange
 from fake_provider._faults import TERMINAL_CODES, Fault, error_code, overridden
-from fake_provider._hints import HintStyle, read_hint
+from fake_provider._hints import HintStyle, names_reset, read_hint
 from fake_provider._ledger import Ledger
 from fake_provider._limits import Limits
 from fake_provider._lineage import Lineage
@@ -45,6 +46,8 @@ MAX_ATTEMPTS = 1_000
 MAX_AT_ONCE = 100_000
 TERMINAL_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 422})
 OVERLOADED = frozenset({503, 529})
+
+_AWS_ATTEMPT = re.compile(r"\battempt=([1-9]\d{0,5})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,7 @@ class Stages:
             digest=digest,
             caller=label,
             sdk_retry=sdk_retry,
-            key=self._key_id(dialect.api_key(request.headers)),
+            key=self._key_id(dialect.api_key(request)),
             host=request.host,
             dialect=dialect.name,
             arrived_ns=now_ns,
@@ -246,11 +249,12 @@ class Stages:
         limit = decision.violated[0]
         record.reason = limit.name
         record.charged = limit.charge_rejected
+        reply = self._replies.refused(dialect, ask, cost, decision, wall_ns)
         if decision.wait_ns is None:
             record.reason, record.terminal = "too-large", True
-        elif decision.wait_ns and self._replies.hint_for(decision).form == "reset":
+        elif self._replies.hint_for(decision).form == "reset" and names_reset(reply):
             record.hint, record.hint_form = decision.wait_ns / NS, "reset"
-        return self._replies.refused(dialect, ask, cost, decision, wall_ns)
+        return reply
 
     def _fail(
         self,
@@ -296,7 +300,7 @@ class Stages:
         wall_ns: int,
     ) -> Reply:
         """Answer a request for a token count, which has its own limit."""
-        key, group = self._key_id(dialect.api_key(request.headers)), dialect.model_class(ask.model)
+        key, group = self._key_id(dialect.api_key(request)), dialect.model_class(ask.model)
         decision = self._ledger.admit(key, group, cost, now_ns, endpoint="count_tokens")
         if decision.admitted:
             return self._replies.counted(dialect, ask, cost, wall_ns)
@@ -304,7 +308,7 @@ class Stages:
 
     def _manage(self, dialect: Dialect, request: Request, wall_ns: int) -> Reply:
         """Answer a request that runs no model."""
-        key = self._key_id(dialect.api_key(request.headers))
+        key = self._key_id(dialect.api_key(request))
         shelf = self._shelves.setdefault(f"{dialect.name} {key}", {})
         return self._replies.managed(dialect, request, shelf, wall_ns)
 
@@ -319,7 +323,7 @@ class Stages:
         if reply.status != 200 and record.hint_form is None:
             # The client compares a date with its own clock, whatever the provider's says.
             client_wall_ns = wall_ns - round(self._model.hint.skew_s * NS)
-            hint = read_hint(dict(reply.headers), client_wall_ns)
+            hint = read_hint(dict(reply.headers), client_wall_ns, reply.content)
             if hint is not None:
                 record.hint, record.hint_form = hint
         waits = self._model.service.waits(reply, self._service_rng)
@@ -361,6 +365,12 @@ class Stages:
 
 
 def _sdk_retry(headers: Mapping[str, str]) -> int | None:
-    """Return the SDK's own retry counter, if it sent one that can be read."""
+    """Return the SDK's own retry counter, if it sent one that can be read.
+
+    AWS's SDKs count attempts from 1: `amz-sdk-request: attempt=2; max=3`.
+    """
     value = headers.get("x-stainless-retry-count", "")
-    return int(value) if value.isdecimal() else None
+    if value.isdecimal():
+        return int(value)
+    found = _AWS_ATTEMPT.search(headers.get("amz-sdk-request", ""))
+    return int(found[1]) - 1 if found else None

@@ -66,10 +66,9 @@ class Anthropic:
         ours = "/v1/messages" in path or path.startswith("/anthropic/")
         return ours and _endpoint(path) is not None
 
-    def api_key(self, headers: Mapping[str, str]) -> str:
+    def api_key(self, request: Request) -> str:
         """Return the key of `X-Api-Key` (SDK 1.x and before) or `Authorization` (2.x)."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        return headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        return request.headers.get("x-api-key") or request.bearer
 
     def model_class(self, model: str) -> str:
         """Return the group of models that shares its limits with `model`.
@@ -89,7 +88,7 @@ class Anthropic:
         endpoint = _endpoint(request.path)
         if endpoint is None or (request.method != "POST" and endpoint != "manage"):
             raise BadRequest(404, "not_found_error", "Not found")
-        if not self.api_key(request.headers):
+        if not self.api_key(request):
             raise BadRequest(401, "authentication_error", "x-api-key header is required")
         version = request.headers.get("anthropic-version")
         if version is None:

@@ -80,9 +80,9 @@ class Azure(OpenAI):
         ours = first == "openai" or first not in FAMILY
         return ours and form_of(path) is not None and _DEPLOYMENT.search(path) is not None
 
-    def api_key(self, headers: Mapping[str, str]) -> str:
+    def api_key(self, request: Request) -> str:
         """Return the key of `api-key`, or the token of `Authorization: Bearer`."""
-        return headers.get("api-key") or super().api_key(headers)
+        return request.headers.get("api-key") or request.bearer
 
     def parse(self, request: Request) -> Ask:
         """Return what a request asks for, or raise BadRequest in the API's words.
@@ -95,7 +95,7 @@ class Azure(OpenAI):
             raise BadRequest(404, "404", _MESSAGES["404"])
         if not version and "/openai/v1/" not in path:
             raise BadRequest(404, "404", _MESSAGES["404"])
-        if not self.api_key(request.headers):
+        if not self.api_key(request):
             raise BadRequest(401, "401", _MESSAGES["401"])
         if form in MANAGED:
             return Ask("manage", "", None, stream=False, characters=0, body={})

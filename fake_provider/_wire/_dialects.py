@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from fake_provider._wire._anthropic import Anthropic
 from fake_provider._wire._azure import Azure
 from fake_provider._wire._deepseek import DeepSeek
+from fake_provider._wire._gemini import Gemini
 from fake_provider._wire._groq import Groq
 from fake_provider._wire._mistral import Mistral
 from fake_provider._wire._openai import OpenAI
@@ -53,7 +54,7 @@ class Dialect(Protocol):
     def owns(self, path: str) -> bool:
         """Return True for a path that this dialect serves, whatever precedes it."""
 
-    def api_key(self, headers: Mapping[str, str]) -> str:
+    def api_key(self, request: Request) -> str:
         """Return the API key that a request carries, empty if it carries none."""
 
     def model_class(self, model: str) -> str:
@@ -179,6 +180,7 @@ EVERY: tuple[Dialect, ...] = (
     Anthropic(),
     Azure(),
     DeepSeek(),
+    Gemini(),
     Groq(),
     Mistral(),
     OpenAI(),
@@ -187,11 +189,18 @@ EVERY: tuple[Dialect, ...] = (
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in EVERY}
 
 
+# Variables beside which a dialect's own are left out: they choose another account or service.
+_NOT_BESIDE = {
+    "gemini": ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI"),
+}
+
+
 def variables(present: Container[str], dialect: str | None = None) -> dict[str, str]:
     """Return the variables that point the SDKs at the provider, with their values.
 
     Those of Azure are among them if they are wanted: with both OpenAI's and Azure's key set, the
-    client of the module `openai` refuses to choose.
+    client of the module `openai` refuses to choose. Those of Gemini are left out where its SDK is
+    told to use Vertex AI: a key would come before the project.
 
     Args:
         present: Names of variables that are set already; one of Azure's own says it is wanted.
@@ -205,5 +214,6 @@ def variables(present: Container[str], dialect: str | None = None) -> dict[str, 
         name: value
         for known in DIALECTS.values()
         if known is not azure or wanted
+        if not any(other in present for other in _NOT_BESIDE.get(known.name, ()))
         for name, value in known.env.items()
     }

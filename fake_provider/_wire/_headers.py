@@ -32,12 +32,17 @@ def http_date(second: int) -> str:
 
 def go_duration(milliseconds: int) -> str:
     """Return milliseconds, 0 or more, as Go prints a duration: `0s`, `12ms`, `1.046s`, `6m0s`."""
-    if milliseconds < 1_000:
-        return f"{milliseconds}ms" if milliseconds else "0s"
-    seconds, milliseconds = divmod(milliseconds, 1_000)
+    return precise_duration(milliseconds * NS_PER_MS)
+
+
+def precise_duration(ns: int) -> str:
+    """Return nanoseconds, 0 or more, as Go prints a duration of a millisecond or more."""
+    if ns < NS_PER_S:
+        return f"{ns / NS_PER_MS:.6f}".rstrip("0").rstrip(".") + "ms" if ns else "0s"
+    seconds, ns = divmod(ns, NS_PER_S)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    fraction = f".{milliseconds:03}".rstrip("0") if milliseconds else ""
+    fraction = f".{ns:09}".rstrip("0") if ns else ""
     text = f"{seconds}{fraction}s"
     if hours:
         return f"{hours}h{minutes}m{text}"

@@ -65,10 +65,9 @@ class OpenAI:
         runs_model = form is not None and form not in MANAGED
         return runs_model and first_part(path) not in FAMILY and "/openai/deployments/" not in path
 
-    def api_key(self, headers: Mapping[str, str]) -> str:
+    def api_key(self, request: Request) -> str:
         """Return the key of `Authorization: Bearer`."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else ""
+        return request.bearer
 
     def model_class(self, model: str) -> str:
         """Return the group of models that shares its limits with `model`.
@@ -86,7 +85,7 @@ class OpenAI:
             raise unknown_url(request)
         if form not in MANAGED and request.method != "POST":
             raise unknown_url(request)
-        if not self.api_key(request.headers):
+        if not self.api_key(request):
             raise self.keyless()
         if form in MANAGED:
             return Ask("manage", "", None, stream=False, characters=0, body={})

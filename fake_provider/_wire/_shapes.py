@@ -36,6 +36,12 @@ class Request(NamedTuple):
     body: bytes
     query: str = ""
 
+    @property
+    def bearer(self) -> str:
+        """The token of `Authorization: Bearer`, empty without one."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
 
 class Ask(NamedTuple):
     """What a request asks for, in terms that no dialect owns.

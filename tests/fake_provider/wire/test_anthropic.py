@@ -54,7 +54,7 @@ def test_both_versions_and_both_ways_to_send_a_key_are_accepted(version, key) ->
     """SDKs before 2.0 send X-Api-Key and 2023-06-01, later ones a bearer key and 2026-10-21."""
     headers = {**key, "anthropic-version": version}
     assert DIALECT.parse(request(headers=headers)).model == "claude-opus-4-6"
-    assert DIALECT.api_key(headers) == "k"
+    assert DIALECT.api_key(request(headers=headers)) == "k"
 
 
 def test_counting_tokens_needs_no_max_tokens() -> None:

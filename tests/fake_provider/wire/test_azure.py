@@ -202,8 +202,9 @@ def test_what_no_wait_can_cure_is_refused_at_once(path, query, headers, status, 
 
 def test_a_token_of_entra_id_is_a_key_as_well():
     """A bearer token identifies the caller where there is no `api-key`."""
-    assert DIALECT.api_key({"authorization": "Bearer t"}) == "t"
-    assert DIALECT.api_key({"authorization": "Bearer t", "api-key": "k"}) == "k"
+    token = {"authorization": "Bearer t"}
+    for headers, key in ((token, "t"), ({**token, "api-key": "k"}, "k")):
+        assert DIALECT.api_key(Request("POST", "r.openai.azure.com", "/", headers, b"")) == key
 
 
 @pytest.mark.parametrize(

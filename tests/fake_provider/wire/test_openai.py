@@ -43,7 +43,7 @@ def test_a_request_is_read_into_terms_that_no_dialect_owns() -> None:
     ask = DIALECT.parse(request({"stream": True}))
     read = {**BODY, "stream": True}
     assert ask == Ask("generate", "gpt-4o", None, True, 5, read, "/v1/chat/completions")
-    assert DIALECT.api_key(HEADERS) == "sk-test"
+    assert DIALECT.api_key(request()) == "sk-test"
 
 
 def test_the_newer_name_of_max_tokens_comes_first() -> None:

@@ -1,0 +1,243 @@
+"""Gemini: content and embeddings of the Gemini API, and of Gemini on Vertex AI."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from fake_provider._wire._gemini_ask import asked, found_verb
+from fake_provider._wire._gemini_errors import error_body, named_error, refusal_body
+from fake_provider._wire._gemini_response import embeddings, response, stream
+from fake_provider._wire._headers import NS_PER_S, Headers, http_date, override, retry_after
+from fake_provider._wire._openai_paths import FAMILY, first_part, is_behind
+from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fake_provider._limiters import Level
+    from fake_provider._limits import Limit
+    from fake_provider._wire._shapes import Content, Hint, Ids, Request, Shelf, Usage
+
+JSON = "application/json; charset=UTF-8"
+SSE = "text/event-stream"
+MODELS = {
+    "gemini-2.5-flash": ("Gemini 2.5 Flash", 1_048_576, 65_536),
+    "gemini-2.5-pro": ("Gemini 2.5 Pro", 1_048_576, 65_536),
+    "gemini-embedding-001": ("Gemini Embedding 001", 2_048, 1),
+}
+_LIST = re.compile(r"/models(?:/(?P<model>[^/:]+))?$")
+_VERSION = re.compile(r"-\d{3}$")
+_STATIC: Headers = (
+    ("vary", "Origin, X-Origin, Referer"),
+    ("server", "scaffolding on HTTPServer2"),
+    ("x-xss-protection", "0"),
+    ("x-frame-options", "SAMEORIGIN"),
+    ("x-content-type-options", "nosniff"),
+)
+
+
+class Gemini:
+    """The dialect of generativelanguage.googleapis.com, which Vertex AI speaks as well."""
+
+    name = "gemini"
+    hosts = (
+        "generativelanguage.googleapis.com",
+        "aiplatform.googleapis.com",
+        "*-aiplatform.googleapis.com",
+        "aiplatform.*.rep.googleapis.com",
+    )
+    # The SDK reads GEMINI_API_KEY too, and warns where both are set.
+    env: Mapping[str, str] = {
+        "GOOGLE_API_KEY": "fake-provider",
+        "GOOGLE_GEMINI_BASE_URL": "https://generativelanguage.googleapis.com",
+    }
+
+    def owns(self, path: str) -> bool:
+        """Return True for a verb of this API on a model, unless it is behind another's name.
+
+        A list of models is a path of other APIs as well: it is this one's behind `/gemini/`.
+        """
+        if found_verb(path) is not None:
+            return first_part(path) not in ("anthropic", *FAMILY)
+        return is_behind(self.name, path) and _LIST.search(path) is not None
+
+    def api_key(self, request: Request) -> str:
+        """Return the key of `x-goog-api-key` or of the query, or a token of `Authorization`."""
+        key = request.headers.get("x-goog-api-key") or _query(request).get("key", "")
+        return key or request.bearer
+
+    def model_class(self, model: str) -> str:
+        """Return the group of models that shares its limits with `model`.
+
+        A numbered version belongs to its model; every model has limits of its own.
+
+        Source: ai.google.dev/gemini-api/docs/rate-limits, read 2026-11-25.
+        """
+        return _VERSION.sub("", model)
+
+    def parse(self, request: Request) -> Ask:
+        """Return what a request asks for, or raise BadRequest in the API's words."""
+        found = found_verb(request.path)
+        listed = request.method == "GET" and _LIST.search(request.path) is not None
+        if not listed and (found is None or request.method != "POST"):
+            raise BadRequest(404, "NOT_FOUND", "Requested entity was not found.")
+        if not self.api_key(request):
+            raise BadRequest(
+                403,
+                "PERMISSION_DENIED",
+                "Method doesn't allow unregistered callers (callers without established "
+                "identity). Please use API Key or other form of API consumer identity to call "
+                "this API.",
+            )
+        if found is None:
+            return Ask("manage", "", None, stream=False, characters=0, body={})
+        query = "?alt=sse" if _query(request).get("alt") == "sse" else ""
+        return asked(found, request.body, request.path + query)
+
+    def served(
+        self,
+        ask: Ask,
+        content: Content,
+        usage: Usage,
+        levels: tuple[Level, ...],  # noqa: ARG002  (this API does not say where limits stand)
+        ids: Ids,
+        wall_ns: int,
+    ) -> Reply:
+        """Return the content, its stream, or embeddings."""
+        if ask.endpoint == "embed":
+            return _reply(200, _pretty(embeddings(ask)), ids, wall_ns)
+        if not ask.stream:
+            return _reply(200, _pretty(response(ask.model, content, usage, ids)), ids, wall_ns)
+        sse = _is_sse(ask)
+        disposition: Headers = (("content-disposition", "attachment"),) if sse else ()
+        head = _envelope(SSE if sse else JSON, ids, wall_ns)
+        chunks = stream(ask.model, content, usage, ids, sse=sse)
+        return Reply(200, (*head, *disposition), chunks, stream=True)
+
+    def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
+        """Return the models, or one of them."""
+        found = _LIST.search(request.path)
+        model = found["model"] if found else None
+        if model is None:
+            return _reply(200, _pretty({"models": [_model(each) for each in MODELS]}), ids, wall_ns)
+        if model not in MODELS:
+            text = (
+                f"models/{model} is not found for API version v1beta, or is not supported for "
+                "generateContent. Call ListModels to see the list of available models and their "
+                "supported methods."
+            )
+            return self.error(404, "NOT_FOUND", text, ids, wall_ns)
+        return _reply(200, _pretty(_model(model)), ids, wall_ns)
+
+    def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
+        """Return the count of input tokens."""
+        details = [{"modality": "TEXT", "tokenCount": input_tokens}]
+        body = {"totalTokens": input_tokens, "promptTokensDetails": details}
+        return _reply(200, _pretty(body), ids, wall_ns)
+
+    def refused(
+        self,
+        ask: Ask,
+        violated: Limit,
+        levels: tuple[Level, ...],  # noqa: ARG002
+        hint: Hint,
+        ids: Ids,
+        wall_ns: int,
+        *,
+        requested: int,  # noqa: ARG002
+    ) -> Reply:
+        """Return the 429, whose body names the quota and the wait; no header does of itself."""
+        body = refusal_body(ask, violated, hint)
+        headers = () if hint.form == "seconds" else retry_after(hint, wall_ns)
+        return _reply(429, _listed(ask, body), ids, wall_ns, headers)
+
+    def too_large(
+        self,
+        ask: Ask,
+        violated: Limit,
+        levels: tuple[Level, ...],  # noqa: ARG002
+        ids: Ids,
+        wall_ns: int,
+        *,
+        requested: int,  # noqa: ARG002
+    ) -> Reply:
+        """Return the 429 of any refusal, without a wait: the API does not tell them apart."""
+        return _reply(429, _listed(ask, refusal_body(ask, violated, None)), ids, wall_ns)
+
+    def error(
+        self,
+        status: int,
+        kind: str | None,
+        message: str | None,
+        ids: Ids,
+        wall_ns: int,
+        headers: Headers = (),
+    ) -> Reply:
+        """Return any other error; `kind` is the name of a status, such as `"UNAVAILABLE"`."""
+        reply = _reply(status, named_error(status, kind, message), ids, wall_ns)
+        return Reply(status, override(reply.headers, headers), reply.chunks)
+
+    def stream_error(self, ask: Ask, status: int, kind: str | None, ids: Ids, sent: int) -> Chunk:  # noqa: ARG002
+        """Return the error in the place of a part of the stream."""
+        error = named_error(status, kind, None)
+        if _is_sse(ask):
+            compact = json.dumps(json.loads(error), separators=(",", ":"))
+            return Chunk(f"data: {compact}\r\n\r\n".encode())
+        return Chunk((b",\r\n" if sent else b"[") + error + b"]\n")
+
+
+def _envelope(content_type: str, ids: Ids, wall_ns: int) -> Headers:
+    """Return the headers that every answer has."""
+    return (
+        ("date", http_date(wall_ns // NS_PER_S)),
+        ("content-type", content_type),
+        *_STATIC,
+        ("server-timing", f"gfet4t7; dur={int(ids.hex(2), 16) + 200}"),
+        ("alt-svc", 'h3=":443"; ma=2592000,h3-29=":443"; ma=2592000'),
+    )
+
+
+def _reply(status: int, body: bytes, ids: Ids, wall_ns: int, headers: Headers = ()) -> Reply:
+    """Return a reply of one JSON body."""
+    length = ("content-length", str(len(body)))
+    return Reply(status, (*_envelope(JSON, ids, wall_ns), length, *headers), (Chunk(body),))
+
+
+def _pretty(value: object) -> bytes:
+    """Return JSON as the API writes it: two spaces a level and a final newline."""
+    return f"{json.dumps(value, indent=2)}\n".encode()
+
+
+def _listed(ask: Ask, error: dict[str, Any]) -> bytes:
+    """Return an error's body: in a list of one where a list was asked for."""
+    body = error_body(error)
+    return b"[" + body[:-1] + b"\n]\n" if ask.stream and not _is_sse(ask) else body
+
+
+def _is_sse(ask: Ask) -> bool:
+    """Tell whether a stream is to be server-sent events rather than a JSON list."""
+    return ask.target.endswith("?alt=sse") or not ask.target
+
+
+def _query(request: Request) -> dict[str, str]:
+    """Return the query's values, the last of each name."""
+    return {name: values[-1] for name, values in parse_qs(request.query).items()}
+
+
+def _model(name: str) -> dict[str, Any]:
+    """Return what is told of a model."""
+    title, inputs, outputs = MODELS[name]
+    embeds = "embedding" in name
+    return {
+        "name": f"models/{name}",
+        "version": "001",
+        "displayName": title,
+        "inputTokenLimit": inputs,
+        "outputTokenLimit": outputs,
+        "supportedGenerationMethods": (
+            ["embedContent"] if embeds else ["generateContent", "countTokens"]
+        ),
+    }

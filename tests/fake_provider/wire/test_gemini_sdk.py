@@ -1,0 +1,192 @@
+"""Gemini: what google-genai makes of the answers, and what it does with the wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from fake_provider import Answer, FakeProvider, Fault
+
+genai = pytest.importorskip("google.genai")
+errors = pytest.importorskip("google.genai.errors")
+types = pytest.importorskip("google.genai.types")
+
+MODEL = "gemini-2.5-flash"
+ASKED = {"model": MODEL, "contents": "What is new?"}
+
+
+def retrying(**options):
+    """A client that retries, which google-genai does not unless it is told to."""
+    retry = types.HttpRetryOptions(**options)
+    return genai.Client(http_options=types.HttpOptions(retry_options=retry))
+
+
+def test_the_sdk_reads_content_and_usage():
+    """Text, reason, model and the tokens that were charged arrive in the SDK's own types."""
+    with FakeProvider() as provider, genai.Client() as client:
+        answer = client.models.generate_content(**ASKED)
+    (attempt,) = provider.trace.attempts
+    assert answer.text == "This is a fixed answer from a fake provider."
+    assert answer.candidates[0].finish_reason == "STOP"
+    assert answer.model_version == MODEL
+    usage = answer.usage_metadata
+    assert usage.prompt_token_count == attempt.input_tokens == 3
+    assert usage.candidates_token_count == attempt.output_tokens == 50
+    assert usage.total_token_count == attempt.tokens
+    assert (attempt.dialect, attempt.model, attempt.succeeded) == ("gemini", MODEL, True)
+
+
+def test_the_sdk_reads_a_stream():
+    """The parts join to the text, and the last one has the usage."""
+    with FakeProvider() as provider, genai.Client() as client:
+        parts = list(client.models.generate_content_stream(**ASKED))
+    assert "".join(part.text for part in parts) == "This is a fixed answer from a fake provider."
+    assert len(parts) == 8
+    assert parts[-1].usage_metadata.candidates_token_count == 50
+    assert provider.trace.attempts[0].stream
+
+
+def test_the_sdk_reads_a_function_call():
+    """Name and arguments come back as the SDK's own object, streamed or not."""
+    answer = Answer(tool_calls=[("get_weather", {"city": "Oslo"})])
+    with FakeProvider() as provider:
+        provider.script([answer, answer])
+        client = genai.Client()
+        models = client.models
+        whole = models.generate_content(**ASKED)
+        (part,) = models.generate_content_stream(**ASKED)
+    for read in (whole, part):
+        (call,) = read.function_calls
+        assert (call.name, call.args) == ("get_weather", {"city": "Oslo"})
+
+
+def test_the_sdk_reads_counts_models_and_embeddings():
+    """What runs no model is no attempt; embeddings are one, without output."""
+    with FakeProvider(count_tokens_per_minute=1) as provider:
+        client = genai.Client()
+        models = client.models
+        assert models.count_tokens(**ASKED).total_tokens == 3
+        with pytest.raises(errors.ClientError, match="RESOURCE_EXHAUSTED"):
+            models.count_tokens(**ASKED)
+        assert MODEL in [each.name.removeprefix("models/") for each in models.list()]
+        assert models.get(model=MODEL).input_token_limit == 1_048_576
+        with pytest.raises(errors.ClientError, match="models/gemini-0 is not found"):
+            models.get(model="gemini-0")
+        assert not provider.trace.attempts
+        made = models.embed_content(model="gemini-embedding-001", contents=["a", "b"])
+    assert [len(each.values) for each in made.embeddings] == [3072, 3072]
+    (attempt,) = provider.trace.attempts
+    assert (attempt.output_tokens, attempt.succeeded) == (0, True)
+
+
+def test_a_refusal_is_the_sdk_s_client_error_with_its_details():
+    """The hint is in the body, whole seconds short of the true wait; nothing is retried."""
+    with FakeProvider(requests_per_minute=1, latency=0.25) as provider:
+        client = genai.Client()
+        models = client.models
+        models.generate_content(**ASKED)
+        with pytest.raises(errors.ClientError) as caught:
+            models.generate_content(**ASKED)
+    assert (caught.value.code, caught.value.status) == (429, "RESOURCE_EXHAUSTED")
+    retry = caught.value.details["error"]["details"][-1]
+    assert retry["retryDelay"] == "59s"
+    assert "Please retry in 59.75s." in caught.value.message
+    refused = provider.trace.attempts[1]
+    assert (refused.hint, refused.hint_form, refused.layer) == (59.0, "body", "first")
+
+
+def test_a_reset_that_this_api_does_not_state_is_no_hint():
+    """Where only resets are to be sent, and there are none, the trace names no hint."""
+    with FakeProvider(requests_per_minute=1, hint="reset") as provider, genai.Client() as client:
+        client.models.generate_content(**ASKED)
+        with pytest.raises(errors.ClientError):
+            client.models.generate_content(**ASKED)
+    refused = provider.trace.attempts[1]
+    assert (refused.hint, refused.hint_form) == (None, None)
+
+
+def test_a_refused_stream_is_an_error_before_the_first_part():
+    """The status line is 429, not a stream."""
+    with FakeProvider(requests_per_minute=1) as provider:
+        client = genai.Client()
+        models = client.models
+        models.generate_content(**ASKED)
+        with pytest.raises(errors.ClientError, match="429 RESOURCE_EXHAUSTED"):
+            list(models.generate_content_stream(**ASKED))
+    assert not provider.trace.attempts[1].stream
+
+
+def test_a_retrying_sdk_ignores_the_delay_and_backs_off_by_itself():
+    """The delay says 59 s and more; the waits are 1 and 2 s, with up to 1 s of jitter on each."""
+    with FakeProvider(requests_per_minute=1, latency=0.0) as provider, retrying(attempts=3) as one:
+        one.models.generate_content(**ASKED)
+        with pytest.raises(errors.ClientError):
+            one.models.generate_content(**ASKED)
+    _, *retried = provider.trace.attempts
+    first, second, third = times = [attempt.arrived_at for attempt in retried]
+    assert [attempt.hint for attempt in retried] == [int(60.0 - time) for time in times]
+    assert 1.0 <= second - first <= 2.0
+    assert 2.0 <= third - second <= 3.0
+    assert [attempt.attempt for attempt in retried] == [1, 2, 3]
+
+
+def test_an_overload_is_the_sdk_s_server_error_and_retried_if_told_to():
+    """503 UNAVAILABLE, without a wait."""
+    with FakeProvider() as provider, genai.Client() as plain, retrying(attempts=2) as told:
+        provider.script([Fault(status=503), Fault(status=503), None])
+        with pytest.raises(errors.ServerError, match="503 UNAVAILABLE") as caught:
+            plain.models.generate_content(**ASKED)
+        assert told.models.generate_content(**ASKED).text
+    assert caught.value.message == "The model is overloaded. Please try again later."
+    assert [attempt.reason for attempt in provider.trace.attempts[:2]] == ["overloaded"] * 2
+    assert provider.trace.attempts[0].hint is None
+
+
+def test_a_quota_of_a_day_names_a_wait_that_does_not_help():
+    """A client that obeys the delay of a day's quota is refused again, and again."""
+    with FakeProvider(requests_per_day=1, latency=0.0) as provider:
+        client = genai.Client()
+        models = client.models
+        models.generate_content(**ASKED)
+        for _ in range(2):
+            provider.clock.advance(7.5)
+            with pytest.raises(errors.ClientError) as caught:
+                models.generate_content(**ASKED)
+            violation = caught.value.details["error"]["details"][1]["violations"][0]
+            assert violation["quotaId"].startswith("GenerateRequestsPerDay")
+    assert [attempt.hint for attempt in provider.trace.attempts[1:]] == [52.0, 45.0]
+
+
+def test_an_error_in_the_middle_of_a_stream_is_raised_with_its_own_status():
+    """Two parts arrive, then the SDK raises what the error says, whatever the status line said."""
+    parts = []
+    with FakeProvider() as provider, genai.Client() as client:
+        provider.script([Fault(status=503, after=2)])
+        with pytest.raises(errors.ServerError, match="503 UNAVAILABLE"):
+            parts += [part.text for part in client.models.generate_content_stream(**ASKED)]
+    (attempt,) = provider.trace.attempts
+    assert (attempt.status, attempt.reason) == (200, "overloaded")
+
+
+def test_gemini_on_vertex_is_answered_by_its_path():
+    """The same answers on a host of Vertex AI, and a refusal of one sentence without a wait."""
+    credentials = pytest.importorskip("google.oauth2.credentials").Credentials("token")
+    with FakeProvider(requests_per_minute=1) as provider:
+        client = genai.Client(
+            vertexai=True, project="p", location="us-central1", credentials=credentials
+        )
+        assert client.models.generate_content(**ASKED).text
+        with pytest.raises(errors.ClientError, match="Resource exhausted"):
+            client.models.generate_content(**ASKED)
+    first, second = provider.trace.attempts
+    assert first.host == "us-central1-aiplatform.googleapis.com"
+    assert (first.dialect, first.key, second.hint) == ("gemini", second.key, None)
+    assert first.model == MODEL
+
+
+def test_a_request_without_a_key_is_denied():
+    """403 PERMISSION_DENIED, which no wait cures."""
+    with FakeProvider() as provider:
+        client = genai.Client(http_options={"headers": {"x-goog-api-key": ""}})
+        with pytest.raises(errors.ClientError, match="403 PERMISSION_DENIED"):
+            client.models.generate_content(**ASKED)
+    assert provider.trace.attempts[0].terminal
