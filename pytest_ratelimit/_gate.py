@@ -9,6 +9,7 @@ import pytest
 
 from fake_provider import Trace
 from pytest_ratelimit._baseline import REASON, Baseline
+from pytest_ratelimit._checks._text import many
 from pytest_ratelimit._findings import FindingsError
 from pytest_ratelimit._fixture import OPENED, Opened
 from pytest_ratelimit._options import Options
@@ -123,7 +124,7 @@ def _late(attempts: tuple[Any, ...]) -> str:
     """Say what reached the provider after the verdict."""
     refused = sum(attempt.refused for attempt in attempts)
     return (
-        f"{len(attempts):,} attempts reached the provider after the test had ended, from "
+        f"{many(len(attempts), 'attempt')} reached the provider after the test had ended, from "
         f"t={attempts[0].arrived_at:.3f} s; {refused:,} of them were refused. The gate judges "
         "what was sent up to the test's end."
     )

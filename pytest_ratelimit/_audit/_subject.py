@@ -10,6 +10,7 @@ from functools import cache, partial
 from operator import attrgetter
 from typing import Any
 
+from pytest_ratelimit._checks._text import many
 from pytest_ratelimit._driver import Sdk, Work
 
 # What a part of a policy answers for; the rest of the loop around it is ours.
@@ -196,7 +197,7 @@ def _of_tenacity(found: Any, name: str, sdk: Sdk) -> Subject | None:
     loop = partial(tenacity.Retrying, reraise=True)
     if isinstance(found, tenacity.wait.wait_base):
         policy = loop(wait=found, stop=give_up, retry=curable)
-        how = f"a wait around a plain call, {_ATTEMPTS} attempts"
+        how = f"a wait around a plain call, {many(_ATTEMPTS, 'attempt')}"
         return around(policy, how=how, codes=_WAIT_CODES)
     if isinstance(found, tenacity.stop.stop_base):
         policy = loop(wait=spread, stop=found, retry=curable)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_ratelimit._accepted import Accepted
 from pytest_ratelimit._asserts import failing
 from pytest_ratelimit._checks import Policy
+from pytest_ratelimit._checks._text import many
 from pytest_ratelimit._commands._files import UsageError, read
 from pytest_ratelimit._tolerance import check, tolerance
 
@@ -95,9 +96,9 @@ def render(trace: Trace, found: Sequence[Finding], fails: Sequence[Finding]) -> 
 def summary(trace: Trace) -> str:
     """Return how much there was to judge, in one line."""
     return (
-        f"{len(trace.attempts):,} attempts of {len(trace.calls):,} calls by "
-        f"{len(trace.callers):,} callers in {trace.makespan:.3f} s: "
-        f"{len(trace.refused):,} refused, {len(trace.retries):,} retries."
+        f"{many(len(trace.attempts), 'attempt')} of {many(len(trace.calls), 'call')} by "
+        f"{many(len(trace.callers), 'caller')} in {trace.makespan:.3f} s: "
+        f"{len(trace.refused):,} refused, {many(len(trace.retries), 'retry')}."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 
+from pytest_ratelimit._checks._text import many
 from pytest_ratelimit._report._page import STYLE
 from pytest_ratelimit._report._pictures import slug_of
 from pytest_ratelimit._report._summary import Summary
@@ -70,8 +71,9 @@ def _test(verdict: Verdict) -> str:
     return (
         f'<section id="{slug}" aria-labelledby="{slug}-h">'
         f'<h2 id="{slug}-h">{_text(verdict.nodeid)}</h2>\n'
-        f"<p>{verdict.callers:,} callers, {verdict.calls:,} calls, {verdict.attempts:,} attempts, "
-        f"{verdict.retries:,} retries, {verdict.refused:,} refused, "
+        f"<p>{many(verdict.callers, 'caller')}, {many(verdict.calls, 'call')}, "
+        f"{many(verdict.attempts, 'attempt')}, "
+        f"{many(verdict.retries, 'retry')}, {verdict.refused:,} refused, "
         f"{verdict.makespan_s:,.3f} s of {_text(verdict.clock)} time.</p>{stopped}\n"
         f'{found}\n{pictures}\n<p><a href="#top">To the top</a></p></section>'
     )

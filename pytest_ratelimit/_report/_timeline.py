@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from fake_provider import Attempt, Limit, Trace
 from pytest_ratelimit._checks._digest import cost
+from pytest_ratelimit._checks._text import many
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._report._svg import (
     CELL,
@@ -83,7 +84,7 @@ def _arrivals(trace: Trace, columns: list[int]) -> tuple[list[str], int]:
     names = list(callers)
     for row, top in enumerate(tops):
         own = [name for name in names if row_of[name] == row]
-        name = own[0] if len(own) == 1 else f"{len(own)} callers"
+        name = own[0] if len(own) == 1 else many(len(own), "caller")
         body.append(text(LEFT - 6, top + 9, name if len(name) <= 18 else f"{name[:17]}…"))
         body.append(rule(top + _ROW_PX - 0.5, "row"))
     body.append(cells(failed, COLUMNS, [top + 5.5 for top in tops], "failed", 9))

@@ -80,7 +80,7 @@ STATUS = "status must be 200, or a whole number from 300 to 599"
     [
         ({"dialect": "azur"}, ValueError, f"dialect must be one of {NAMES}, got 'azur'"),
         ({"dialect": 5}, ValueError, f"dialect must be one of {NAMES}, got 5"),
-        ({"door": "back"}, ValueError, "door must be one of in-process, got 'back'"),
+        ({"door": "back"}, ValueError, "door must be one of in-process, server, got 'back'"),
         ({"clock": "fast"}, ValueError, "clock must be one of virtual, real, got 'fast'"),
         ({"schedule": "lifo"}, ValueError, "schedule must be 'fifo' or 'random', got 'lifo'"),
         ({"start": "noon"}, ValueError, f"{START}, got 'noon'"),

@@ -15,7 +15,7 @@ def ask(client):
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, derandomize=True)
 @given(workers=st.integers(2, 8), requests_per_minute=st.integers(1, 4))
 def test_everybody_is_served_whatever_the_limit(workers, requests_per_minute):
     with FakeProvider(requests_per_minute=requests_per_minute) as provider:
