@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
+from fake_provider._wire._anthropic_ask import asked, invalid, read_body
 from fake_provider._wire._anthropic_errors import (
     default_message,
     error_body,
@@ -17,7 +18,6 @@ from fake_provider._wire._anthropic_headers import envelope, limit_headers, requ
 from fake_provider._wire._anthropic_managed import is_managed, managed_body
 from fake_provider._wire._anthropic_message import events, message
 from fake_provider._wire._headers import Headers, override, retry_after
-from fake_provider._wire._prompt import characters, decoded
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ OWN = {
 }
 
 _SNAPSHOT = re.compile(r"-(?:\d{8}|latest)$")
-
-_Value = TypeVar("_Value")
 
 
 class Anthropic:
@@ -92,29 +90,12 @@ class Anthropic:
             raise BadRequest(401, "authentication_error", "x-api-key header is required")
         version = request.headers.get("anthropic-version")
         if version is None:
-            raise _invalid("anthropic-version: header is required")
+            raise invalid("anthropic-version: header is required")
         if version not in VERSIONS:
-            raise _invalid(f'anthropic-version: "{version}" is not a valid version')
+            raise invalid(f'anthropic-version: "{version}" is not a valid version')
         if endpoint == "manage":
             return Ask("manage", "", None, stream=False, characters=0, body={})
-        try:
-            body = decoded(request.body)
-        except ValueError as error:
-            raise _invalid(f"The request body is not valid JSON: {error}") from None
-        model = _field(body, "model", str, "string")
-        if not model:
-            raise _invalid("model: String should have at least 1 character")
-        _check_messages(_field(body, "messages", list, "list"))
-        max_tokens = None
-        if endpoint == "generate":
-            max_tokens = _field(body, "max_tokens", int, "integer")
-            if max_tokens < 1:
-                raise _invalid("max_tokens: Input should be greater than or equal to 1")
-        stream = body.get("stream", False)
-        if not isinstance(stream, bool):
-            raise _invalid("stream: Input should be a valid boolean")
-        prompt = characters(body.get("system"), body["messages"], body.get("tools"))
-        return Ask(endpoint, model, max_tokens, stream, prompt, body)
+        return asked(endpoint, read_body(request.body))
 
     def served(
         self,
@@ -239,33 +220,3 @@ def _endpoint(path: str) -> Endpoint | None:
     if path.endswith("/v1/messages/count_tokens"):
         return "count_tokens"
     return "manage" if is_managed(path) else None
-
-
-def _invalid(message: str) -> BadRequest:
-    """Return the refusal of a malformed request."""
-    return BadRequest(400, "invalid_request_error", message)
-
-
-def _field(body: Mapping[str, Any], name: str, kind: type[_Value], expected: str) -> _Value:
-    """Return a required field of the body, or raise in the API's words."""
-    if name not in body:
-        raise _invalid(f"{name}: Field required")
-    value = body[name]
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise _invalid(f"{name}: Input should be a valid {expected}")
-    return value
-
-
-def _check_messages(messages: list[Any]) -> None:
-    """Raise unless every message is an object with a role and content."""
-    if not messages:
-        raise _invalid("messages: at least one message is required")
-    for index, turn in enumerate(messages):
-        where = f"messages.{index}"
-        if not isinstance(turn, dict):
-            raise _invalid(f"{where}: Input should be a valid object")
-        for name in ("role", "content"):
-            if name not in turn:
-                raise _invalid(f"{where}.{name}: Field required")
-        if not isinstance(turn["content"], (str, list)):
-            raise _invalid(f"{where}.content: Input should be a valid string or list")

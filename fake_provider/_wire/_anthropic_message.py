@@ -23,11 +23,11 @@ _USAGE = (
     '"output_tokens":%d,"service_tier":"standard","inference_geo":"global"}'
 )
 _MESSAGE = (
-    '{"model":%s,"id":"msg_01%s","type":"message","role":"assistant","content":[%s],'
+    '{"model":%s,"id":"msg_%s01%s","type":"message","role":"assistant","content":[%s],'
     '"stop_reason":%s,"stop_sequence":null,"usage":%s}'
 )
 _TEXT = '{"type":"text","text":%s}'
-_TOOL_USE = '{"type":"tool_use","id":"toolu_01%s","name":%s,"input":%s}'
+_TOOL_USE = '{"type":"tool_use","id":"toolu_%s01%s","name":%s,"input":%s}'
 
 _START = '{"type":"message_start","message":%s%s}'
 _BLOCK_START = '{"type":"content_block_start","index":%d,"content_block":%s%s}'
@@ -44,7 +44,7 @@ _STOP = '{"type":"message_stop"%s}'
 _PING = Chunk(b'event: ping\ndata: {"type": "ping"}\n\n')
 
 
-def message(model: str, content: Content, usage: Usage, ids: Ids) -> str:
+def message(model: str, content: Content, usage: Usage, ids: Ids, cloud: str = "") -> str:
     """Return a whole message.
 
     Args:
@@ -52,18 +52,21 @@ def message(model: str, content: Content, usage: Usage, ids: Ids) -> str:
         content: What it says and which tools it calls.
         usage: What it reports.
         ids: Source of the message's and the tool calls' ids.
+        cloud: What ids begin with on another provider's cloud, such as `"vrtx_"`.
     """
     blocks = [_TEXT % quoted(content.text)] if content.text else []
     blocks += [
-        _TOOL_USE % (ids.base58(22), quoted(call.name), call.arguments)
+        _TOOL_USE % (cloud, ids.base58(22), quoted(call.name), call.arguments)
         for call in content.tool_calls
     ]
     counted = _USAGE % (usage.input_tokens, usage.output_tokens)
     stop = f'"{_stop_reason(content)}"'
-    return _MESSAGE % (quoted(model), ids.base58(22), ",".join(blocks), stop, counted)
+    return _MESSAGE % (quoted(model), cloud, ids.base58(22), ",".join(blocks), stop, counted)
 
 
-def events(model: str, content: Content, usage: Usage, ids: Ids) -> tuple[Chunk, ...]:
+def events(
+    model: str, content: Content, usage: Usage, ids: Ids, cloud: str = ""
+) -> tuple[Chunk, ...]:
     """Return the events of one message, in the order in which the API sends them.
 
     Every event but the ping has from 0 to 15 spaces before its last brace.
@@ -73,6 +76,7 @@ def events(model: str, content: Content, usage: Usage, ids: Ids) -> tuple[Chunk,
         content: What it says and which tools it calls.
         usage: What the last event reports; the deltas carry its output tokens.
         ids: Source of ids and of the padding.
+        cloud: What ids begin with on another provider's cloud, such as `"vrtx_"`.
     """
 
     def event(name: str, template: str, *values: object, output_tokens: int = 0) -> Chunk:
@@ -90,14 +94,14 @@ def events(model: str, content: Content, usage: Usage, ids: Ids) -> tuple[Chunk,
         return [start, *ping, *deltas, event("content_block_stop", _BLOCK_STOP, index)]
 
     started = _USAGE % (usage.input_tokens, min(1, usage.output_tokens))
-    opening = _MESSAGE % (quoted(model), ids.base58(22), "", "null", started)
+    opening = _MESSAGE % (quoted(model), cloud, ids.base58(22), "", "null", started)
     text_tokens, tool_tokens = shares(content, usage.output_tokens)
     blocks: list[list[Chunk]] = []
     start = event("message_start", _START, opening)
     if content.text:
         blocks.append(block(_TEXT % '""', _TEXT_DELTA, pieces(content.text, text_tokens)))
     for call, tokens in zip(content.tool_calls, tool_tokens, strict=True):
-        use = _TOOL_USE % (ids.base58(22), quoted(call.name), "{}")
+        use = _TOOL_USE % (cloud, ids.base58(22), quoted(call.name), "{}")
         parts = [("", 0), (call.arguments, tokens)]
         blocks.append(block(use, _JSON_DELTA, parts))
     counts = (usage.input_tokens, usage.output_tokens)

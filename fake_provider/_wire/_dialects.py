@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from fake_provider._wire._anthropic import Anthropic
 from fake_provider._wire._azure import Azure
+from fake_provider._wire._bedrock import Bedrock
 from fake_provider._wire._deepseek import DeepSeek
 from fake_provider._wire._gemini import Gemini
 from fake_provider._wire._groq import Groq
 from fake_provider._wire._mistral import Mistral
 from fake_provider._wire._openai import OpenAI
 from fake_provider._wire._openrouter import OpenRouter
+from fake_provider._wire._vertex import Vertex
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -179,16 +181,21 @@ class Dialect(Protocol):
 EVERY: tuple[Dialect, ...] = (
     Anthropic(),
     Azure(),
+    Bedrock(),
     DeepSeek(),
     Gemini(),
     Groq(),
     Mistral(),
     OpenAI(),
     OpenRouter(),
+    Vertex(),
 )
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in EVERY}
 
 
+# Their hosts go with a region, and all of them are answered in this process: only a server needs
+# to be pointed at.
+_REGIONAL = ("bedrock", "vertex")
 # Variables beside which a dialect's own are left out: they choose another account or service.
 _NOT_BESIDE = {
     "gemini": ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI"),
@@ -200,7 +207,8 @@ def variables(present: Container[str], dialect: str | None = None) -> dict[str, 
 
     Those of Azure are among them if they are wanted: with both OpenAI's and Azure's key set, the
     client of the module `openai` refuses to choose. Those of Gemini are left out where its SDK is
-    told to use Vertex AI: a key would come before the project.
+    told to use Vertex AI: a key would come before the project. Those of hosts with a region are
+    left out always: here they are answered whatever the region.
 
     Args:
         present: Names of variables that are set already; one of Azure's own says it is wanted.
@@ -213,7 +221,7 @@ def variables(present: Container[str], dialect: str | None = None) -> dict[str, 
     return {
         name: value
         for known in DIALECTS.values()
-        if known is not azure or wanted
+        if known.name not in _REGIONAL and (known is not azure or wanted)
         if not any(other in present for other in _NOT_BESIDE.get(known.name, ()))
         for name, value in known.env.items()
     }

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from fake_provider._wire._gemini_ask import asked, found_verb
-from fake_provider._wire._gemini_errors import error_body, named_error, refusal_body
+from fake_provider._wire._gemini_errors import refusal_body
 from fake_provider._wire._gemini_response import embeddings, response, stream
-from fake_provider._wire._headers import NS_PER_S, Headers, http_date, override, retry_after
-from fake_provider._wire._openai_paths import FAMILY, first_part, is_behind
+from fake_provider._wire._google import (
+    JSON,
+    VERTEX_HOSTS,
+    envelope,
+    error,
+    is_elsewhere,
+    json_reply,
+    pretty,
+)
+from fake_provider._wire._headers import Headers, override, retry_after
+from fake_provider._wire._openai_paths import is_behind
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
@@ -21,7 +30,6 @@ if TYPE_CHECKING:
     from fake_provider._limits import Limit
     from fake_provider._wire._shapes import Content, Hint, Ids, Request, Shelf, Usage
 
-JSON = "application/json; charset=UTF-8"
 SSE = "text/event-stream"
 MODELS = {
     "gemini-2.5-flash": ("Gemini 2.5 Flash", 1_048_576, 65_536),
@@ -30,25 +38,13 @@ MODELS = {
 }
 _LIST = re.compile(r"/models(?:/(?P<model>[^/:]+))?$")
 _VERSION = re.compile(r"-\d{3}$")
-_STATIC: Headers = (
-    ("vary", "Origin, X-Origin, Referer"),
-    ("server", "scaffolding on HTTPServer2"),
-    ("x-xss-protection", "0"),
-    ("x-frame-options", "SAMEORIGIN"),
-    ("x-content-type-options", "nosniff"),
-)
 
 
 class Gemini:
     """The dialect of generativelanguage.googleapis.com, which Vertex AI speaks as well."""
 
     name = "gemini"
-    hosts = (
-        "generativelanguage.googleapis.com",
-        "aiplatform.googleapis.com",
-        "*-aiplatform.googleapis.com",
-        "aiplatform.*.rep.googleapis.com",
-    )
+    hosts = ("generativelanguage.googleapis.com", *VERTEX_HOSTS)
     # The SDK reads GEMINI_API_KEY too, and warns where both are set.
     env: Mapping[str, str] = {
         "GOOGLE_API_KEY": "fake-provider",
@@ -61,7 +57,7 @@ class Gemini:
         A list of models is a path of other APIs as well: it is this one's behind `/gemini/`.
         """
         if found_verb(path) is not None:
-            return first_part(path) not in ("anthropic", *FAMILY)
+            return not is_elsewhere(path)
         return is_behind(self.name, path) and _LIST.search(path) is not None
 
     def api_key(self, request: Request) -> str:
@@ -108,12 +104,12 @@ class Gemini:
     ) -> Reply:
         """Return the content, its stream, or embeddings."""
         if ask.endpoint == "embed":
-            return _reply(200, _pretty(embeddings(ask)), ids, wall_ns)
+            return json_reply(200, pretty(embeddings(ask)), ids, wall_ns)
         if not ask.stream:
-            return _reply(200, _pretty(response(ask.model, content, usage, ids)), ids, wall_ns)
+            return json_reply(200, pretty(response(ask.model, content, usage, ids)), ids, wall_ns)
         sse = _is_sse(ask)
         disposition: Headers = (("content-disposition", "attachment"),) if sse else ()
-        head = _envelope(SSE if sse else JSON, ids, wall_ns)
+        head = envelope(SSE if sse else JSON, ids, wall_ns)
         chunks = stream(ask.model, content, usage, ids, sse=sse)
         return Reply(200, (*head, *disposition), chunks, stream=True)
 
@@ -122,7 +118,9 @@ class Gemini:
         found = _LIST.search(request.path)
         model = found["model"] if found else None
         if model is None:
-            return _reply(200, _pretty({"models": [_model(each) for each in MODELS]}), ids, wall_ns)
+            return json_reply(
+                200, pretty({"models": [_model(each) for each in MODELS]}), ids, wall_ns
+            )
         if model not in MODELS:
             text = (
                 f"models/{model} is not found for API version v1beta, or is not supported for "
@@ -130,13 +128,13 @@ class Gemini:
                 "supported methods."
             )
             return self.error(404, "NOT_FOUND", text, ids, wall_ns)
-        return _reply(200, _pretty(_model(model)), ids, wall_ns)
+        return json_reply(200, pretty(_model(model)), ids, wall_ns)
 
     def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
         """Return the count of input tokens."""
         details = [{"modality": "TEXT", "tokenCount": input_tokens}]
         body = {"totalTokens": input_tokens, "promptTokensDetails": details}
-        return _reply(200, _pretty(body), ids, wall_ns)
+        return json_reply(200, pretty(body), ids, wall_ns)
 
     def refused(
         self,
@@ -152,7 +150,7 @@ class Gemini:
         """Return the 429, whose body names the quota and the wait; no header does of itself."""
         body = refusal_body(ask, violated, hint)
         headers = () if hint.form == "seconds" else retry_after(hint, wall_ns)
-        return _reply(429, _listed(ask, body), ids, wall_ns, headers)
+        return json_reply(429, _listed(ask, body), ids, wall_ns, headers)
 
     def too_large(
         self,
@@ -165,7 +163,7 @@ class Gemini:
         requested: int,  # noqa: ARG002
     ) -> Reply:
         """Return the 429 of any refusal, without a wait: the API does not tell them apart."""
-        return _reply(429, _listed(ask, refusal_body(ask, violated, None)), ids, wall_ns)
+        return json_reply(429, _listed(ask, refusal_body(ask, violated, None)), ids, wall_ns)
 
     def error(
         self,
@@ -177,43 +175,21 @@ class Gemini:
         headers: Headers = (),
     ) -> Reply:
         """Return any other error; `kind` is the name of a status, such as `"UNAVAILABLE"`."""
-        reply = _reply(status, named_error(status, kind, message), ids, wall_ns)
+        reply = json_reply(status, pretty(error(status, message, kind)), ids, wall_ns)
         return Reply(status, override(reply.headers, headers), reply.chunks)
 
     def stream_error(self, ask: Ask, status: int, kind: str | None, ids: Ids, sent: int) -> Chunk:  # noqa: ARG002
         """Return the error in the place of a part of the stream."""
-        error = named_error(status, kind, None)
+        told = error(status, kind=kind)
         if _is_sse(ask):
-            compact = json.dumps(json.loads(error), separators=(",", ":"))
+            compact = json.dumps(told, separators=(",", ":"))
             return Chunk(f"data: {compact}\r\n\r\n".encode())
-        return Chunk((b",\r\n" if sent else b"[") + error + b"]\n")
+        return Chunk((b",\r\n" if sent else b"[") + pretty(told) + b"]\n")
 
 
-def _envelope(content_type: str, ids: Ids, wall_ns: int) -> Headers:
-    """Return the headers that every answer has."""
-    return (
-        ("date", http_date(wall_ns // NS_PER_S)),
-        ("content-type", content_type),
-        *_STATIC,
-        ("server-timing", f"gfet4t7; dur={int(ids.hex(2), 16) + 200}"),
-        ("alt-svc", 'h3=":443"; ma=2592000,h3-29=":443"; ma=2592000'),
-    )
-
-
-def _reply(status: int, body: bytes, ids: Ids, wall_ns: int, headers: Headers = ()) -> Reply:
-    """Return a reply of one JSON body."""
-    length = ("content-length", str(len(body)))
-    return Reply(status, (*_envelope(JSON, ids, wall_ns), length, *headers), (Chunk(body),))
-
-
-def _pretty(value: object) -> bytes:
-    """Return JSON as the API writes it: two spaces a level and a final newline."""
-    return f"{json.dumps(value, indent=2)}\n".encode()
-
-
-def _listed(ask: Ask, error: dict[str, Any]) -> bytes:
+def _listed(ask: Ask, told: dict[str, Any]) -> bytes:
     """Return an error's body: in a list of one where a list was asked for."""
-    body = error_body(error)
+    body = pretty(told)
     return b"[" + body[:-1] + b"\n]\n" if ask.stream and not _is_sse(ask) else body
 
 

@@ -19,6 +19,8 @@ EVERY = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 ASK = Ask("generate", "some-model", 100, False, 5, {})
 LIMITS = Limits(tokens_per_minute=1_000)
 MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
+CONVERSE = "/model/us.amazon.nova-pro-v1:0/converse"
+CLAUDE = "/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-5"
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 
@@ -83,13 +85,17 @@ PATHS = (
     GENERATE,
     "/v1beta/models/gemini-2.5-flash:batchEmbedContents",
     f"/v1/projects/p/locations/l/publishers/google{GENERATE[7:]}",
+    f"{CLAUDE}:rawPredict",
+    f"{CLAUDE}:streamRawPredict",
+    CONVERSE,
+    "/model/m/invoke",
 )
 
 
 def test_no_two_dialects_claim_one_host_or_path() -> None:
     """Hosts are each one dialect's unless the path tells, which is one's, also behind a name."""
     hosts = [host for dialect in DIALECTS.values() for host in dialect.hosts]
-    assert {host for host in hosts if hosts.count(host) > 1} == set()
+    assert {host for host in hosts if hosts.count(host) > 1} == set(DIALECTS["vertex"].hosts)
     for path in (*PATHS, *(f"/{first}{path}" for first in DIALECTS for path in PATHS)):
         claims = [dialect.name for dialect in DIALECTS.values() if dialect.owns(path)]
         assert len(claims) <= 1, path
@@ -120,6 +126,11 @@ def test_no_two_dialects_claim_one_host_or_path() -> None:
         ("/gateway/v1beta/models/m:countTokens", "gemini"),
         ("/gemini/v1beta/models", "gemini"),
         ("/v1beta/models/m:predictLongRunning", None),
+        (CONVERSE, "bedrock"),
+        (f"/bedrock{CONVERSE}", "bedrock"),
+        ("/model/arn:aws:bedrock:us-east-1:1:inference-profile/us.m/invoke", "bedrock"),
+        (f"{CLAUDE}:rawPredict", "vertex"),
+        (f"/vertex{CLAUDE}:streamRawPredict", "vertex"),
         ("/v1/files", None),
         ("/v1/batches", None),
         ("/groq/v1/embeddings", None),
@@ -140,6 +151,10 @@ def test_a_path_tells_whose_it_is(path, expected) -> None:
         ("api.eu.mistral.ai", "mistral"),
         ("openai.azure.com", None),
         ("generativelanguage.googleapis.com", "gemini"),
+        ("bedrock-runtime.eu-west-1.amazonaws.com", "bedrock"),
+        ("bedrock-runtime-fips.us-gov-west-1.amazonaws.com", "bedrock"),
+        ("vpce-1.bedrock-runtime.us-east-1.vpce.amazonaws.com", "bedrock"),
+        ("s3.us-east-1.amazonaws.com", None),
     ],
 )
 def test_a_family_of_hosts_is_told_by_a_pattern(host, expected) -> None:
@@ -151,10 +166,10 @@ def test_a_family_of_hosts_is_told_by_a_pattern(host, expected) -> None:
 @EVERY
 def test_every_dialect_sets_its_sdk_s_variables(dialect: Dialect) -> None:
     """A key that is of no use anywhere, and the official origin where the SDK reads one."""
-    (key_name, key), *rest = dialect.env.items()
-    assert key_name.endswith("_API_KEY")
-    assert "fake-provider" in key
-    for url in (value for value in dict(rest).values() if value.startswith("https://")):
+    keys = [value for name, value in dialect.env.items() if name.endswith("_API_KEY")]
+    assert len(keys) == (dialect.name not in ("bedrock", "vertex"))
+    assert all("fake-provider" in key for key in keys)
+    for url in (value for value in dialect.env.values() if value.startswith("https://")):
         host = url.removeprefix("https://").split("/")[0]
         assert any(fnmatch.fnmatchcase(host, known) for known in dialect.hosts)
 
@@ -166,6 +181,24 @@ def test_azure_s_variables_are_set_where_they_are_wanted() -> None:
     assert azure <= variables({"AZURE_OPENAI_ENDPOINT"}).keys()
     assert azure <= variables((), "azure").keys()
     assert variables(()).keys() == variables(azure).keys() - azure
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [(f"{CLAUDE}:rawPredict", "vertex"), (GENERATE, "gemini"), ("/v1/endpoints/e:predict", None)],
+)
+@pytest.mark.parametrize(
+    "host", ["aiplatform.googleapis.com", "us-east5-aiplatform.googleapis.com"]
+)
+def test_on_a_host_of_several_dialects_the_path_tells(host, path, expected) -> None:
+    """Vertex AI serves Gemini and Claude; what is neither is answered by nobody."""
+    assert name(host, path) == expected
+
+
+def test_a_region_s_hosts_are_not_pointed_at_one_of_them() -> None:
+    """In this process every region is answered, and credentials of AWS are the user's."""
+    assert not [name for name in variables((), "bedrock") if "AWS" in name or "BEDROCK" in name]
+    assert not [name for name in variables((), "vertex") if "VERTEX" in name]
 
 
 def test_gemini_s_key_is_not_set_where_vertex_is_chosen() -> None:
@@ -195,7 +228,7 @@ def test_every_dialect_s_answers_are_complete(dialect: Dialect) -> None:
         assert headers["date"] == "Fri, 27 Feb 2026 12:52:07 GMT"
 
 
-@pytest.mark.parametrize("name", sorted(DIALECTS.keys() - {"gemini"}))
+@pytest.mark.parametrize("name", sorted(DIALECTS.keys() - {"gemini", "vertex"}))
 def test_every_refusal_has_an_id_of_its_own(name: str) -> None:
     """Request ids differ from one answer to the next, also within one provider; Google has none."""
     (limit,), dialect = LIMITS, DIALECTS[name]
@@ -204,6 +237,6 @@ def test_every_refusal_has_an_id_of_its_own(name: str) -> None:
     for _ in range(50):
         reply = dialect.refused(ASK, limit, full(LIMITS), hint, ids, NOW, requested=9)
         for header, value in reply.headers:
-            if header.endswith(("request-id", "correlation-id")):
+            if header.endswith(("request-id", "requestid", "correlation-id")):
                 seen[header].add(value)
     assert {len(values) for values in seen.values()} == {50}
