@@ -12,9 +12,12 @@ from fake_provider._wire._shapes import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from types import ModuleType
+    from types import ModuleType, SimpleNamespace
 
     from fake_provider._wire._shapes import Chunk, Reply
+
+    # Where the errors are that a client understands: `ReadTimeout` and `RemoteProtocolError`.
+    Errors = ModuleType | SimpleNamespace
 
 
 class Exchange(Protocol):
@@ -49,15 +52,13 @@ class Delivery:
 
     Args:
         exchange: The exchange.
-        library: Module whose `ReadTimeout` and `RemoteProtocolError` the client understands.
+        library: Where the `ReadTimeout` and `RemoteProtocolError` are that the client understands.
         extensions: The request's extensions, where clients keep their timeouts in seconds.
     """
 
     __slots__ = ("_exchange", "_library", "_patience_s", "_upcoming", "_waits", "reply")
 
-    def __init__(
-        self, exchange: Exchange, library: ModuleType, extensions: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, exchange: Exchange, library: Errors, extensions: Mapping[str, Any]) -> None:
         self.reply = exchange.reply
         self._exchange = exchange
         self._library = library
@@ -148,14 +149,12 @@ class Delivery:
             self._exchange.end()
 
 
-def deliver(
-    exchange: Exchange, library: ModuleType, extensions: Mapping[str, Any]
-) -> Delivery | None:
+def deliver(exchange: Exchange, library: Errors, extensions: Mapping[str, Any]) -> Delivery | None:
     """Send what a client waits for: all of an answer, or the status line of a stream.
 
     Args:
         exchange: The exchange.
-        library: Module whose `ReadTimeout` and `RemoteProtocolError` the client understands.
+        library: Where the `ReadTimeout` and `RemoteProtocolError` are that the client understands.
         extensions: The request's extensions, where clients keep their timeouts in seconds.
 
     Returns:
@@ -184,7 +183,7 @@ def deliver(
 
 
 async def async_deliver(
-    exchange: Exchange, library: ModuleType, extensions: Mapping[str, Any]
+    exchange: Exchange, library: Errors, extensions: Mapping[str, Any]
 ) -> Delivery | None:
     """Do what `deliver` does, in the running async library, which always gets its turn."""
     wait_s = exchange.whole_after_s
@@ -211,7 +210,7 @@ def _patience_s(extensions: Mapping[str, Any]) -> float:
     return math.inf if read_s is None else read_s
 
 
-def _timed_out(library: ModuleType) -> Exception:
+def _timed_out(library: Errors) -> Exception:
     """Return the error of a client whose patience has ended."""
     error: Exception = library.ReadTimeout("The read operation timed out")
     return error

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING
 
+from fake_provider._replaced import replaced
 from fake_provider._switchboard import Switchboard, is_loopback
 
 if TYPE_CHECKING:
@@ -142,16 +143,15 @@ def _wrap_all(board: Switchboard) -> ExitStack:
         ]
     with ExitStack() as wrapping:
         for owner, name, position, keyword in wrapped:
-            wrapping.callback(_wrap(board, owner, name, position, keyword))
+            wrapping.enter_context(_wrap(board, owner, name, position, keyword))
         return wrapping.pop_all()
 
 
 def _wrap(
     board: Switchboard, owner: ModuleType | type, name: str, position: int, keyword: str
-) -> Callable[[], None]:
+) -> ExitStack:
     """Replace one function by a guarded one, and return what undoes it."""
     original: Callable[..., object] = getattr(owner, name)
-    inherited = name not in vars(owner)
 
     @wraps(original)
     def guarded(*args: object, **kwargs: object) -> object:
@@ -159,17 +159,7 @@ def _wrap(
         _check(board, args[position] if by_position else kwargs.get(keyword))
         return original(*args, **kwargs)
 
-    def undo() -> None:
-        # Whoever wrapped it after us keeps theirs: without an open provider ours does nothing.
-        if vars(owner).get(name) is not guarded:
-            return
-        if inherited:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, original)
-
-    setattr(owner, name, guarded)
-    return undo
+    return replaced(owner, name, guarded)
 
 
 def _check(board: Switchboard, target: object) -> None:

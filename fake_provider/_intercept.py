@@ -1,24 +1,28 @@
-"""Interception: the door for clients in this process that know nothing of the provider."""
+"""Interception: the doors for clients in this process that know nothing of the provider."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fake_provider._switchboard import Switchboard
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager, ExitStack
+    from contextlib import AbstractContextManager
 
     from fake_provider._switchboard import Provider
 
 
 def intercept(provider: Provider) -> AbstractContextManager[None]:
-    """Answer the clients of httpx and httpx2 in this process, whenever they were built.
+    """Answer the clients of httpx, httpx2, aiohttp and botocore, whenever they were built.
 
-    respx and the client libraries are imported by this call, not by the import of this module.
-    Several providers may be open; the newest that answers a request gets it. A request that
-    none answers takes the network if its host is this machine or was allowed, and is refused
-    otherwise. Routes of the user's own respx routers come before the provider.
+    respx and the client libraries that it needs are imported by this call, not by the import of
+    this module; aiohttp and botocore are changed if they are imported, or as soon as they are.
+    Several providers may be open; the newest that answers a request gets it. A request of httpx
+    or httpx2 that none answers takes the network if its host is this machine or was allowed, and
+    is refused otherwise; the other libraries go on to the guard. Routes of the user's own respx
+    routers come before the provider.
 
     Args:
         provider: The provider that answers.
@@ -32,10 +36,15 @@ def intercept(provider: Provider) -> AbstractContextManager[None]:
 
 
 def _attach(board: Switchboard) -> ExitStack:
-    """Take a place in respx."""
-    from fake_provider import _mockers
+    """Take a place in respx, and in each other library."""
+    from fake_provider import _aiohttp, _botocore, _mockers
+    from fake_provider._replaced import once_imported
 
-    return _mockers.attach(board)
+    with ExitStack() as attaching:
+        attaching.enter_context(_mockers.attach(board))
+        for door in (_aiohttp, _botocore):
+            attaching.enter_context(once_imported(door.MODULE, partial(door.attach, board)))
+        return attaching.pop_all()
 
 
 _BOARD = Switchboard(_attach)

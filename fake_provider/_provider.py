@@ -41,8 +41,8 @@ LOCAL = "127.0.0.1"
 class FakeProvider:
     """A fake LLM provider: a context manager that answers the SDKs in this process.
 
-    While it is open it intercepts httpx and httpx2, sets the SDKs' base-URL and key variables,
-    seeds and afterwards restores `random`, and owns the virtual clock.
+    While it is open it intercepts httpx, httpx2, aiohttp and botocore, sets the SDKs' base-URL and
+    key variables, seeds and afterwards restores `random`, and owns the virtual clock.
 
     Args:
         *limits: Limits that hold besides those stated by keyword.

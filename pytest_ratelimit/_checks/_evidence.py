@@ -24,7 +24,7 @@ _POLICY = ("RL102", "RL103", "RL106", "RL111")
 # Limits for which a figure that would have refused says nothing of retries.
 _NOT_PROPOSED = ("concurrent", "count_tokens")
 # Libraries whose requests are answered in this process.
-_INTERCEPTED = ("httpx", "httpx2")
+_INTERCEPTED = ("aiohttp", "botocore", "httpx", "httpx2")
 _BY_FILE = 'write its attempts to a file, and judge that: check(Trace.load("trace.jsonl")).'
 
 
@@ -108,8 +108,7 @@ def judge_silence(digest: Digest) -> Judgement:
     if trace.elsewhere:
         seen = list(dict.fromkeys(trace.elsewhere))
         evidence = (f"Seen elsewhere: {names(seen)}.",)
-        cause = "the requests took a way that is not intercepted in this process."
-        remedy = _another_way(seen)
+        cause, remedy = _another_way(seen)
     else:
         evidence = ("No request to any host was seen.",)
         cause = "the code under test made no request, or made it in another process."
@@ -126,14 +125,16 @@ def judge_silence(digest: Digest) -> Judgement:
     )
 
 
-def _another_way(seen: Sequence[str]) -> str:
-    """Return how requests like these are seen."""
+def _another_way(seen: Sequence[str]) -> tuple[str, str]:
+    """Return why requests like these are not seen, and how they are."""
     library, _, host = seen[0].partition(" to ")
     if library in _INTERCEPTED:
-        return f'name the host: hosts={{"{host}": "openai"}}.'
-    return (
-        f"leave the SDK its own client, which is httpx's: {library} is not intercepted. Where that "
-        f"cannot be, {_BY_FILE}"
+        cause = "the requests went to a host that is not answered."
+        return cause, f'name the host: hosts={{"{host}": "openai"}}.'
+    cause = "the requests took a way that is not intercepted in this process."
+    return cause, (
+        f"leave the SDK its own client, or make it one of {', '.join(_INTERCEPTED)}: {library} is "
+        f"not intercepted. Where that cannot be, {_BY_FILE}"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fake_provider._limits import Limit, Limits
 from fake_provider._trace import Trace
 from pytest_ratelimit._checks import CHECKED, check, judge
@@ -35,17 +37,26 @@ def test_one_refusal_is_exercise() -> None:
 
 def test_silence_is_an_error_that_lists_what_was_seen() -> None:
     """Where nothing reached the provider nothing else is judged, and other traffic is named."""
-    trace = Trace(elsewhere=("aiohttp to api.openai.com", "aiohttp to api.openai.com"))
+    trace = Trace(elsewhere=("urllib to api.openai.com", "urllib to api.openai.com"))
     judged = judge(trace)
     (finding,) = check(trace)
     assert finding.code == "RL903"
     assert finding.severity == "error"
-    assert finding.evidence == ("Seen elsewhere: aiohttp to api.openai.com.",)
+    assert finding.evidence == ("Seen elsewhere: urllib to api.openai.com.",)
     assert finding.remedy == (
-        "leave the SDK its own client, which is httpx's: aiohttp is not intercepted. Where that "
-        'cannot be, write its attempts to a file, and judge that: check(Trace.load("trace.jsonl")).'
+        "leave the SDK its own client, or make it one of aiohttp, botocore, httpx, httpx2: urllib "
+        "is not intercepted. Where that cannot be, write its attempts to a file, and judge that: "
+        'check(Trace.load("trace.jsonl")).'
     )
     assert [code for code in CHECKED if judged[code].judged] == ["RL903"]
+
+
+@pytest.mark.parametrize("library", ["aiohttp", "botocore", "httpx", "httpx2"])
+def test_a_library_that_is_intercepted_went_to_a_host_that_is_not(library) -> None:
+    """The remedy names the host: the client is the right one already."""
+    (finding,) = check(Trace(elsewhere=(f"{library} to llm.corp",)))
+    assert finding.cause == "the requests went to a host that is not answered."
+    assert finding.remedy == 'name the host: hosts={"llm.corp": "openai"}.'
 
 
 def test_other_traffic_beside_attempts_is_no_silence() -> None:

@@ -401,14 +401,14 @@ def test_nothing_refused() -> None:
 
 def test_nothing_seen() -> None:
     """A run whose requests went elsewhere."""
-    assert text(Trace(elsewhere=("aiohttp to api.openai.com",)), "RL903") == (
+    assert text(Trace(elsewhere=("urllib to api.openai.com",)), "RL903") == (
         "RL903 no-request-seen: nothing reached the provider, so nothing was judged\n"
         "\n"
-        "  Seen elsewhere: aiohttp to api.openai.com.\n"
+        "  Seen elsewhere: urllib to api.openai.com.\n"
         "  Cause: the requests took a way that is not intercepted in this process.\n"
-        "  Remedy: leave the SDK its own client, which is httpx's: aiohttp is not "
-        "intercepted. Where that cannot be, write its attempts to a file, and judge that: "
-        'check(Trace.load("trace.jsonl")).'
+        "  Remedy: leave the SDK its own client, or make it one of aiohttp, botocore, httpx, "
+        "httpx2: urllib is not intercepted. Where that cannot be, write its attempts to a file, "
+        'and judge that: check(Trace.load("trace.jsonl")).'
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from fake_provider import Answer, FakeProvider, Fault
@@ -9,6 +11,9 @@ from fake_provider import Answer, FakeProvider, Fault
 genai = pytest.importorskip("google.genai")
 errors = pytest.importorskip("google.genai.errors")
 types = pytest.importorskip("google.genai.types")
+
+# It makes a subclass of aiohttp's session, which that discourages.
+pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession")
 
 MODEL = "gemini-2.5-flash"
 ASKED = {"model": MODEL, "contents": "What is new?"}
@@ -190,3 +195,93 @@ def test_a_request_without_a_key_is_denied():
         with pytest.raises(errors.ClientError, match="403 PERMISSION_DENIED"):
             client.models.generate_content(**ASKED)
     assert provider.trace.attempts[0].terminal
+
+
+# ---------------------------------------------------------------- aiohttp, which is its async way
+
+
+def in_async(work, **options):
+    """Have `work(client)` done by the SDK's async client, which uses aiohttp."""
+
+    async def main():
+        async with genai.Client(**options).aio as client:
+            return await work(client)
+
+    return asyncio.run(main())
+
+
+def test_the_async_sdk_reads_content_and_a_stream():
+    """The same text by way of aiohttp, whole and in parts."""
+
+    async def work(client):
+        whole = await client.models.generate_content(**ASKED)
+        stream = await client.models.generate_content_stream(**ASKED)
+        return whole.text, [part.text async for part in stream]
+
+    with FakeProvider(latency=0.5) as provider:
+        text, parts = in_async(work)
+        assert provider.clock.elapsed() == 1.0
+    assert text == "".join(parts) == "This is a fixed answer from a fake provider."
+    assert len(parts) == 8
+
+
+def test_a_refusal_reaches_the_async_sdk_with_its_details():
+    """The same error, hint and attribution as of the sync one."""
+
+    async def work(client):
+        await client.models.generate_content(**ASKED)
+        with pytest.raises(errors.ClientError) as caught:
+            await client.models.generate_content(**ASKED)
+        return caught.value.details["error"]["details"][-1]["retryDelay"]
+
+    with FakeProvider(requests_per_minute=1, latency=0.25) as provider:
+        assert in_async(work) == "59s"
+    assert (provider.trace.attempts[1].hint, provider.trace.attempts[1].status) == (59.0, 429)
+
+
+def test_the_async_sdk_retries_in_virtual_time():
+    """Three attempts of one call, in seconds that nobody waits for."""
+    retry = types.HttpOptions(retry_options=types.HttpRetryOptions(attempts=3))
+
+    async def work(client):
+        with pytest.raises(errors.ServerError):
+            await client.models.generate_content(**ASKED)
+
+    with FakeProvider(latency=0.0) as provider:
+        provider.script(lambda arrival: Fault(status=503))
+        in_async(work, http_options=retry)
+    first, second, third = provider.trace.attempts
+    assert [a.attempt for a in (first, second, third)] == [1, 2, 3]
+    assert first.call == second.call == third.call
+    assert 3.0 <= third.arrived_at <= 5.0
+
+
+def test_the_async_sdk_s_timeout_is_in_virtual_time():
+    """A client that waits 4 s has given up after 4 s."""
+
+    async def work(client):
+        with pytest.raises(asyncio.TimeoutError):
+            await client.models.generate_content(**ASKED)
+
+    with FakeProvider(latency=3600.0) as provider:
+        in_async(work, http_options=types.HttpOptions(timeout=4_000))
+    assert provider.trace.attempts[0].cancelled_at == 4.0
+
+
+def test_tasks_of_one_session_are_callers_of_their_own():
+    """Each attempt belongs to the task that made it, not to the one that sends its body."""
+
+    async def work(client):
+        async def agent(name):
+            for _ in range(2):
+                await client.models.generate_content(model=MODEL, contents=name)
+
+        async with asyncio.TaskGroup() as group:
+            for name in ("one", "two", "three"):
+                group.create_task(agent(name), name=name)
+
+    with FakeProvider() as provider:
+        in_async(work)
+    callers = [attempt.caller for attempt in provider.trace.attempts]
+    assert sorted(callers) == ["one", "one", "three", "three", "two", "two"]
+    assert len(provider.trace.calls) == 6
