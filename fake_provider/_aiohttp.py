@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fake_provider._wire._shapes import Chunk, Reply
 
 MODULE = "aiohttp.connector"
+# HTTP knows no body of these: what follows their headers would be taken for another answer.
+BODILESS = (204, 304)
 
 
 def attach(board: Switchboard, module: ModuleType) -> ExitStack:
@@ -94,7 +96,8 @@ class _FarEnd(asyncio.Transport):
         self._timer = None
         reply = self._exchange.reply
         self._exchange.end()
-        self._protocol.data_received(_head(reply) + reply.content)
+        body = b"" if reply.status in BODILESS else reply.content
+        self._protocol.data_received(_head(reply) + body)
 
     def _draw(self) -> None:
         """Wait for the next part; after the last one the answer ends, or the connection does."""

@@ -157,8 +157,8 @@ def broken(reply: Reply, fault: Fault, error: Callable[[int], Chunk]) -> Reply:
         late = following._replace(stall_s=fault.seconds)
         return reply._replace(chunks=(*sent, late, *rest))
     if fault.kind == "garbage":
-        # The framing holds, the JSON inside does not.
-        unreadable = Chunk(following.data.replace(b'"', b"", 1))
+        # The framing and the length hold, the JSON inside does not.
+        unreadable = Chunk(following.data.replace(b'"', b" ", 1))
         return reply._replace(chunks=(*sent, unreadable, *rest))
     if fault.kind == "cut":
         return reply._replace(chunks=sent, cut=True)

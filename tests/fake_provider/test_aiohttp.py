@@ -216,6 +216,17 @@ def test_a_plain_answer_that_is_cut_is_not_whole(clock):
         run(StubProvider(reply, steps=steps), read)
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body_has_none(status, clock):
+    """What a script has put there does not leave."""
+    assert run(StubProvider(plain(status=status)), read) == (status, b"")
+
+
+def test_a_status_that_no_list_has_needs_no_reason(clock):
+    """Anthropic's 529."""
+    assert run(StubProvider(plain(status=529)), read) == (529, MESSAGE)
+
+
 def test_what_aiohttp_does_above_the_connection_it_does(clock):
     """Middlewares, redirects and checks of the status are its own."""
     seen = []

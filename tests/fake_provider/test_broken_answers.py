@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
+import aiohttp
 import anthropic
 import httpx2
 import openai
@@ -124,6 +126,23 @@ def test_garbage_in_a_stream_cannot_be_read(read, make):
         with pytest.raises((json.JSONDecodeError, ValueError)):
             read(make(max_retries=0), [])
     assert provider.trace.attempts[0].reason == "garbage"
+
+
+def test_garbage_is_as_long_as_what_it_spoils():
+    """The length that was stated holds, so that a client reads the answer to its end."""
+
+    async def main():
+        async with aiohttp.ClientSession(headers={"authorization": "Bearer k"}) as session:
+            url = "https://api.openai.com/v1/chat/completions"
+            async with session.post(url, json=GPT) as response:
+                return await response.read(), int(response.headers["content-length"])
+
+    with FakeProvider() as provider:
+        provider.script([Fault(kind="garbage")])
+        body, length = asyncio.run(main())
+    assert len(body) == length
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(body)
 
 
 def test_what_breaks_in_the_middle_has_been_admitted_and_charged():

@@ -7,6 +7,7 @@ import json
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.eventstream import ParserError
 from botocore.exceptions import (
     ConnectionClosedError,
     EndpointConnectionError,
@@ -258,6 +259,15 @@ def test_an_exception_inside_a_stream_is_an_event_stream_error(client):
             events.extend(client.converse_stream(**ASKED)["stream"])
     (attempt,) = provider.trace.attempts
     assert (attempt.status, attempt.reason, attempt.succeeded) == (200, "scripted", False)
+
+
+@pytest.mark.parametrize("after", [0, 3, 1_000])
+def test_garbage_in_a_stream_is_found_by_its_checksum(client, after):
+    """Wherever it is, also in the last frame."""
+    with FakeProvider() as provider:
+        provider.script([Fault(kind="garbage", after=after)])
+        with pytest.raises(ParserError, match="Checksum mismatch"):
+            list(client.converse_stream(**ASKED)["stream"])
 
 
 def test_a_read_timeout_is_botocore_s_own_at_its_instant(make):

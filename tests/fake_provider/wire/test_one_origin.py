@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anthropic
+import boto3
 import openai
 import pytest
 
@@ -78,3 +79,37 @@ def test_azure_s_own_client_reaches_its_deployments(origin):
     )
     assert sdk.chat.completions.create(**CHAT).choices[0].message.content == TEXT
     assert origin.trace.attempts[0].dialect == "azure"
+
+
+def test_bedrock_is_behind_its_name(origin):
+    """Whatever the region, at an endpoint of the user's own."""
+    bedrock = boto3.client(
+        "bedrock-runtime",
+        region_name="us-east-1",
+        endpoint_url=f"{origin.base_url}/bedrock",
+        aws_access_key_id="k",
+        aws_secret_access_key="s",
+    )
+    turns = [{"role": "user", "content": [{"text": "hello"}]}]
+    answer = bedrock.converse(modelId="some-model", messages=turns)
+    assert answer["output"]["message"]["content"][0]["text"] == TEXT
+    assert origin.trace.attempts[0].dialect == "bedrock"
+
+
+def test_claude_on_vertex_is_behind_its_name(origin):
+    """The client's base URL ends in a version."""
+    url = f"{origin.base_url}/vertex/v1"
+    sdk = anthropic.AnthropicVertex(base_url=url, region="r", project_id="p", access_token="t")
+    turns = [{"role": "user", "content": "hello"}]
+    assert sdk.messages.create(model="m", max_tokens=9, messages=turns).content[0].text == TEXT
+    assert origin.trace.attempts[0].dialect == "vertex"
+
+
+def test_gemini_is_behind_its_name(origin):
+    """Content and the list of models."""
+    genai = pytest.importorskip("google.genai")
+    options = {"base_url": f"{origin.base_url}/gemini"}
+    with genai.Client(api_key="k", http_options=options) as sdk:
+        assert sdk.models.generate_content(model="m", contents="hello").text == TEXT
+        assert list(sdk.models.list())
+    assert origin.trace.attempts[0].dialect == "gemini"
