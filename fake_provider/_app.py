@@ -9,8 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fake_provider._delivery import received
 from fake_provider._errors import AttemptLimit, ProviderError, UnansweredRequest
+from fake_provider._inbound import received
 from fake_provider._wire import DIALECTS
 from fake_provider._wire._shapes import Chunk, Ids, Reply
 

@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from respx.mocks import Mocker
 from respx.models import AllMockedAssertionError, PassThrough
 
-from fake_provider._delivery import (
-    AsyncBody,
-    Delivery,
-    SyncBody,
-    address,
-    async_deliver,
-    deliver,
-    query_of,
-    received,
-)
+from fake_provider._delivery import AsyncBody, Delivery, SyncBody, async_deliver, deliver
+from fake_provider._inbound import address, query_of, received
 from fake_provider._transport import answer, async_answer
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fake_provider._faults import broken
 from fake_provider._tokens import price
-from fake_provider._wire._shapes import Hint, Usage
+from fake_provider._wire._shapes import NO_HINT, Hint, Moment, Refusal, Usage
 
 if TYPE_CHECKING:
     from fake_provider._faults import Fault
@@ -40,7 +40,7 @@ class Replies:
     ) -> Reply:
         """Return the answer of an attempt that is served, whose usage is what it costs."""
         usage = Usage(cost.input_tokens, cost.output_tokens)
-        return dialect.served(ask, content, usage, levels, self._ids, wall_ns)
+        return dialect.served(Moment(ask, levels, self._ids, wall_ns), content, usage)
 
     def refused(
         self, dialect: Dialect, ask: Ask, cost: Cost, decision: Decision, wall_ns: int
@@ -48,21 +48,20 @@ class Replies:
         """Return that a limit refuses, for now or for ever."""
         limit = decision.violated[0]
         requested = price(limit)(cost)
-        levels, ids = decision.levels, self._ids
+        moment = Moment(ask, decision.levels, self._ids, wall_ns)
         if decision.wait_ns is None:
-            return dialect.too_large(ask, limit, levels, ids, wall_ns, requested=requested)
-        hint = self.hint_for(decision)
-        return dialect.refused(ask, limit, levels, hint, ids, wall_ns, requested=requested)
+            return dialect.too_large(moment, Refusal(limit, NO_HINT, requested))
+        return dialect.refused(moment, Refusal(limit, self.hint_for(decision), requested))
 
     def hint_for(self, decision: Decision) -> Hint:
         """Return the hint of a refusal; where no wait can be known there is none to give."""
         if not decision.wait_ns or decision.violated[0].kind == "concurrent":
-            return Hint("none", 0.0)
+            return NO_HINT
         return Hint(self._hint.form, decision.wait_ns / 1e9 + self._hint.pad_s)
 
     def counted(self, dialect: Dialect, ask: Ask, cost: Cost, wall_ns: int) -> Reply:
         """Return a count of tokens."""
-        return dialect.counted(ask, cost.input_tokens, self._ids, wall_ns)
+        return dialect.counted(Moment(ask, (), self._ids, wall_ns), cost.input_tokens)
 
     def managed(self, dialect: Dialect, request: Request, shelf: Shelf, wall_ns: int) -> Reply:
         """Return the answer of an endpoint that runs no model."""

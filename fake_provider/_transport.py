@@ -6,16 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from fake_provider._delivery import (
-    AsyncBody,
-    Delivery,
-    SyncBody,
-    address,
-    async_deliver,
-    deliver,
-    query_of,
-    received,
-)
+from fake_provider._delivery import AsyncBody, Delivery, SyncBody, async_deliver, deliver
+from fake_provider._inbound import address, query_of, received
 
 if TYPE_CHECKING:
     from types import ModuleType

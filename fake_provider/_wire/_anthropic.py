@@ -9,6 +9,7 @@ from fake_provider._wire._anthropic_ask import asked, invalid, read_body
 from fake_provider._wire._anthropic_errors import (
     default_message,
     error_body,
+    error_event,
     error_type,
     refusal_message,
     should_retry,
@@ -23,9 +24,16 @@ from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fake_provider._limiters import Level
-    from fake_provider._limits import Limit
-    from fake_provider._wire._shapes import Content, Endpoint, Hint, Ids, Request, Shelf, Usage
+    from fake_provider._wire._shapes import (
+        Content,
+        Endpoint,
+        Ids,
+        Moment,
+        Refusal,
+        Request,
+        Shelf,
+        Usage,
+    )
 
 VERSIONS = ("2023-01-01", "2023-06-01", "2026-10-21")
 
@@ -97,29 +105,21 @@ class Anthropic:
             return Ask("manage", "", None, stream=False, characters=0, body={})
         return asked(endpoint, read_body(request.body))
 
-    def served(
-        self,
-        ask: Ask,
-        content: Content,
-        usage: Usage,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-    ) -> Reply:
+    def served(self, moment: Moment, content: Content, usage: Usage) -> Reply:
         """Return the message, or its stream; the limits are as they stood at admission."""
-        request = request_id(ids)
-        limits = limit_headers(levels, wall_ns)
-        if ask.stream:
+        request = request_id(moment.ids)
+        limits = limit_headers(moment.levels, moment.wall_ns)
+        if moment.ask.stream:
             content_type = "text/event-stream; charset=utf-8"
-            head = envelope(request, content_type, ids, wall_ns)
+            head = envelope(request, content_type, moment.ids, moment.wall_ns)
             return Reply(
                 status=200,
                 headers=(*head, ("cache-control", "no-cache"), *limits),
-                chunks=events(ask.model, content, usage, ids),
+                chunks=events(moment.ask.model, content, usage, moment.ids),
                 stream=True,
             )
-        body = message(ask.model, content, usage, ids).encode()
-        return _json_reply(200, body, request, limits, ids, wall_ns)
+        body = message(moment.ask.model, content, usage, moment.ids).encode()
+        return _json_reply(200, body, request, limits, moment.ids, moment.wall_ns)
 
     def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:
         """Return the models, or what became of a batch."""
@@ -129,48 +129,31 @@ class Anthropic:
             return self.error(error.status, error.kind, error.message, ids, wall_ns)
         return _json_reply(200, body, request_id(ids), (), ids, wall_ns)
 
-    def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
+    def counted(self, moment: Moment, input_tokens: int) -> Reply:
         """Return the count of input tokens."""
         body = b'{"input_tokens":%d}' % input_tokens
-        return _json_reply(200, body, request_id(ids), (), ids, wall_ns)
+        return _json_reply(200, body, request_id(moment.ids), (), moment.ids, moment.wall_ns)
 
-    def refused(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002  (this API does not say what was asked for)
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429; one of concurrent requests has been seen without the limits' headers."""
-        request = request_id(ids)
-        message = refusal_message(violated, ask.model)
+        request = request_id(moment.ids)
+        message = refusal_message(refusal.limit, moment.ask.model)
         body = error_body(429, "rate_limit_error", message, request)
         limits = (
-            () if violated.kind == "concurrent" else limit_headers(levels, wall_ns, violated, hint)
+            ()
+            if refusal.limit.kind == "concurrent"
+            else limit_headers(moment.levels, moment.wall_ns, refusal.limit, refusal.hint)
         )
-        headers = (*limits, *retry_after(hint, wall_ns), ("x-should-retry", "true"))
-        return _json_reply(429, body, request, headers, ids, wall_ns)
+        headers = (*limits, *retry_after(refusal.hint, moment.wall_ns), ("x-should-retry", "true"))
+        return _json_reply(429, body, request, headers, moment.ids, moment.wall_ns)
 
-    def too_large(
-        self,
-        ask: Ask,  # noqa: ARG002
-        violated: Limit,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return a 413: it tells a client that no wait helps, which a 429 would not."""
-        request = request_id(ids)
+        request = request_id(moment.ids)
         kind = error_type(413)
-        body = error_body(413, kind, too_large_message(violated, requested), request)
-        headers = (*limit_headers(levels, wall_ns), ("x-should-retry", "false"))
-        return _json_reply(413, body, request, headers, ids, wall_ns)
+        body = error_body(413, kind, too_large_message(refusal.limit, refusal.requested), request)
+        headers = (*limit_headers(moment.levels, moment.wall_ns), ("x-should-retry", "false"))
+        return _json_reply(413, body, request, headers, moment.ids, moment.wall_ns)
 
     def error(
         self,
@@ -199,9 +182,7 @@ class Anthropic:
         sent: int,  # noqa: ARG002
     ) -> Chunk:
         """Return the `error` event, after which the connection closes."""
-        kind = kind or error_type(status)
-        body = error_body(status, kind, default_message(status, kind, 0), request_id(ids))
-        return Chunk(b"event: error\ndata: %s\n\n" % body)
+        return error_event(status, kind, request_id(ids))
 
 
 def _json_reply(

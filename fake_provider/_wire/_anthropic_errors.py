@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fake_provider._limits import DAY_S
 from fake_provider._wire._anthropic_headers import ORGANIZATION
 from fake_provider._wire._headers import NS_PER_S
+from fake_provider._wire._shapes import Chunk
 
 if TYPE_CHECKING:
     from fake_provider._limits import Limit
@@ -134,3 +135,16 @@ def error_body(status: int, kind: str, message: str, request: str) -> bytes:
         error = {"details": None, **error}
     body = {"type": "error", "error": error, "request_id": request}
     return _COMPACT.encode(body).encode()
+
+
+def error_event(status: int, kind: str | None, request: str) -> Chunk:
+    """Return the `error` event of a stream, after which the connection closes.
+
+    Args:
+        status: The status that the error would have had.
+        kind: Error type, or the code of one that has a type of its own; the usual one if None.
+        request: Id of the request.
+    """
+    kind = kind or error_type(status)
+    body = error_body(status, kind, default_message(status, kind, 0), request)
+    return Chunk(b"event: error\ndata: %s\n\n" % body)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
     from fake_provider._wire._openai_paths import Form
-    from fake_provider._wire._shapes import Hint, Ids, Request
+    from fake_provider._wire._shapes import Hint, Ids, Moment, Refusal, Request
 
 REGION = "East US 2"
 QUOTA = "To increase your default rate limit, visit: https://aka.ms/oai/quotaincrease."
@@ -104,44 +104,31 @@ class Azure(OpenAI):
         ask = asked(form, request.body, path, found and found[1])
         return ask._replace(target=target)
 
-    def refused(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002  (this API does not say what was asked for)
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429, which names the wait in seconds and in milliseconds."""
-        wait = wait_ns(hint)
-        waits = retry_after(hint, wall_ns)
-        if waits and hint.form == "seconds":
+        wait = wait_ns(refusal.hint)
+        waits = retry_after(refusal.hint, moment.wall_ns)
+        if waits and refusal.hint.form == "seconds":
             waits += (("retry-after-ms", str(ceil_div(wait, NS_PER_MS))),)
-        seconds = 0 if hint.form == "none" else ceil_div(wait, NS_PER_S)
-        body = _body("429", _refusal(ask, violated, seconds))
-        limits = self.limit_headers(ask, levels, violated, hint)
-        return self._json(429, body, (*limits, *waits), ids, wall_ns)
+        seconds = 0 if refusal.hint.form == "none" else ceil_div(wait, NS_PER_S)
+        body = _body("429", _refusal(moment.ask, refusal.limit, seconds))
+        limits = self.limit_headers(moment.ask, moment.levels, refusal.limit, refusal.hint)
+        return self._json(429, body, (*limits, *waits), moment.ids, moment.wall_ns)
 
-    def too_large(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429 of a request that can never fit: its wait is a day, and in vain."""
-        body = _body("429", _refusal(ask, violated, NEVER_S))
+        body = _body("429", _refusal(moment.ask, refusal.limit, NEVER_S))
         waits = (
             ("retry-after", str(NEVER_S)),
             ("retry-after-ms", str(NEVER_S * NS_PER_S // NS_PER_MS)),
         )
-        return self._json(429, body, (*self.limit_headers(ask, levels), *waits), ids, wall_ns)
+        return self._json(
+            429,
+            body,
+            (*self.limit_headers(moment.ask, moment.levels), *waits),
+            moment.ids,
+            moment.wall_ns,
+        )
 
     def envelope(self, content_type: str, ids: Ids, wall_ns: int) -> Headers:
         """Return the headers that every answer has."""

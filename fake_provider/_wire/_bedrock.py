@@ -30,9 +30,18 @@ from fake_provider._wire._shapes import BadRequest, Chunk, Reply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fake_provider._limiters import Level
     from fake_provider._limits import Limit
-    from fake_provider._wire._shapes import Ask, Content, Hint, Ids, Request, Shelf, Usage
+    from fake_provider._wire._shapes import (
+        Ask,
+        Content,
+        Hint,
+        Ids,
+        Moment,
+        Refusal,
+        Request,
+        Shelf,
+        Usage,
+    )
 
 JSON = "application/json"
 _SIGNED_BY = re.compile(r"AWS4-\S+ .*?Credential=(?P<id>[^/, ]+)")
@@ -113,65 +122,45 @@ class Bedrock:
             )
         return asked(found, request.body)
 
-    def served(
-        self,
-        ask: Ask,
-        content: Content,
-        usage: Usage,
-        levels: tuple[Level, ...],  # noqa: ARG002  (this API does not say where limits stand)
-        ids: Ids,
-        wall_ns: int,
-    ) -> Reply:
+    def served(self, moment: Moment, content: Content, usage: Usage) -> Reply:
         """Return the conversation's next message, or a model's own, or the frames of either."""
-        invokes = ask.target.startswith("invoke")
-        if ask.stream:
+        invokes = moment.ask.target.startswith("invoke")
+        if moment.ask.stream:
             named: Headers = (("x-amzn-bedrock-content-type", JSON),) if invokes else ()
             chunks = (
-                invoke_frames(ask.model, content, usage, ids)
+                invoke_frames(moment.ask.model, content, usage, moment.ids)
                 if invokes
-                else converse_frames(content, usage, ids)
+                else converse_frames(content, usage, moment.ids)
             )
-            head = _envelope(CONTENT_TYPE, ids, wall_ns)
+            head = _envelope(CONTENT_TYPE, moment.ids, moment.wall_ns)
             return Reply(200, (*head, *named), chunks, stream=True)
         if invokes:
-            body = invoke_body(ask.model, content, usage, ids)
-            return _reply(200, body, ids, wall_ns, invoke_headers(usage))
-        return _reply(200, converse_body(content, usage, ids), ids, wall_ns)
+            body = invoke_body(moment.ask.model, content, usage, moment.ids)
+            return _reply(200, body, moment.ids, moment.wall_ns, invoke_headers(usage))
+        return _reply(200, converse_body(content, usage, moment.ids), moment.ids, moment.wall_ns)
 
     def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
         """Return that there is no such operation: none is answered."""
         return self.error(404, "UnknownOperationException", "", ids, wall_ns)
 
-    def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
+    def counted(self, moment: Moment, input_tokens: int) -> Reply:
         """Return the count of input tokens."""
-        return _reply(200, b'{"inputTokens":%d}' % input_tokens, ids, wall_ns)
+        return _reply(200, b'{"inputTokens":%d}' % input_tokens, moment.ids, moment.wall_ns)
 
-    def refused(
-        self,
-        ask: Ask,  # noqa: ARG002
-        violated: Limit,
-        levels: tuple[Level, ...],  # noqa: ARG002
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the ThrottlingException, which names no wait unless a header is asked for."""
-        return self.error(429, None, _refusal(violated), ids, wall_ns, _waits(hint, wall_ns))
+        return self.error(
+            429,
+            None,
+            _refusal(refusal.limit),
+            moment.ids,
+            moment.wall_ns,
+            _waits(refusal.hint, moment.wall_ns),
+        )
 
-    def too_large(
-        self,
-        ask: Ask,  # noqa: ARG002
-        violated: Limit,
-        levels: tuple[Level, ...],  # noqa: ARG002
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the ThrottlingException of any refusal: the API does not tell them apart."""
-        return self.error(429, None, _refusal(violated), ids, wall_ns)
+        return self.error(429, None, _refusal(refusal.limit), moment.ids, moment.wall_ns)
 
     def error(
         self,

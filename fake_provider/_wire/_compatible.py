@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fake_provider._limiters import Level
+    from fake_provider._limits import Limit
     from fake_provider._wire._openai_paths import Form
-    from fake_provider._wire._shapes import Ask, Content, Hint, Ids, Usage
+    from fake_provider._wire._shapes import Ask, Content, Hint, Ids, Moment, Usage
 
 DONE = Chunk(b"data: [DONE]\n\n")
 
@@ -35,34 +36,28 @@ class Compatible(OpenAI):
     """The base of dialects whose chat completions leave out what only OpenAI says.
 
     Args of the class: `names_wait` is False for a provider that has not been seen to send a
-    Retry-After, whose refusals then have none in the usual form of hint, `"seconds"`; `comment`
-    is a line that opens a stream.
+    Retry-After, whose refusals then have none in the usual form of hint, `"seconds"`;
+    `states_limits` is False for one whose headers say nothing of limits; `comment` is a line that
+    opens a stream.
     """
 
     forms: tuple[Form, ...] = ("chat", "models")
     names_wait = True
+    states_limits = True
     comment: bytes = b""
 
     def owns(self, path: str) -> bool:
         """Return True for a path behind the dialect's name: the rest of it is OpenAI's."""
         return is_behind(self.name, path) and form_of(path) in self.forms
 
-    def served(
-        self,
-        ask: Ask,
-        content: Content,
-        usage: Usage,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-    ) -> Reply:
+    def served(self, moment: Moment, content: Content, usage: Usage) -> Reply:
         """Return the completion, or its stream."""
-        if ask.endpoint != "generate" or form_of(ask.target) == "responses":
-            return super().served(ask, content, usage, levels, ids, wall_ns)
-        limits = self.limit_headers(ask, levels)
-        created = wall_ns // NS_PER_S
-        identity, calls = self.completion_id(ids, created), self._calls(content, ids)
-        if not ask.stream:
+        if moment.ask.endpoint != "generate" or form_of(moment.ask.target) == "responses":
+            return super().served(moment, content, usage)
+        limits = self.limit_headers(moment.ask, moment.levels)
+        created = moment.wall_ns // NS_PER_S
+        identity, calls = self.completion_id(moment.ids, created), self._calls(content, moment.ids)
+        if not moment.ask.stream:
             message: dict[str, Any] = {"role": "assistant", "content": content.text or None}
             if calls:
                 message["tool_calls"] = calls
@@ -71,18 +66,18 @@ class Compatible(OpenAI):
                 "id": identity,
                 "object": "chat.completion",
                 "created": created,
-                "model": ask.model,
+                "model": moment.ask.model,
                 "choices": [choice],
                 "usage": counts(usage),
-                **self.beside(ids),
+                **self.beside(moment.ids),
             }
-            return self._json(200, compact(body), limits, ids, wall_ns)
-        head = _CHUNK % (identity, created, quoted(ask.model))
-        rest = "".join(f",{quoted(k)}:{json.dumps(v)}" for k, v in self.beside(ids).items())
+            return self._json(200, compact(body), limits, moment.ids, moment.wall_ns)
+        head = _CHUNK % (identity, created, quoted(moment.ask.model))
+        rest = "".join(f",{quoted(k)}:{json.dumps(v)}" for k, v in self.beside(moment.ids).items())
         opening = (Chunk(self.comment),) if self.comment else ()
         steps = _steps(content, calls, usage, rest)
         stream = tuple(Chunk((head + choice).encode(), tokens) for choice, tokens in steps)
-        headers = (*self.envelope(SSE, ids, wall_ns), *limits)
+        headers = (*self.envelope(SSE, moment.ids, moment.wall_ns), *limits)
         return Reply(200, headers, (*opening, *stream, DONE), stream=True)
 
     def waits(self, hint: Hint, wall_ns: int) -> Headers:
@@ -90,6 +85,16 @@ class Compatible(OpenAI):
         if hint.form == "seconds" and not self.names_wait:
             return ()
         return retry_after(hint, wall_ns)
+
+    def limit_headers(
+        self,
+        ask: Ask,
+        levels: tuple[Level, ...],
+        violated: Limit | None = None,
+        hint: Hint | None = None,
+    ) -> Headers:
+        """Return OpenAI's headers of the limits, unless this provider states none."""
+        return super().limit_headers(ask, levels, violated, hint) if self.states_limits else ()
 
     def envelope(self, content_type: str, ids: Ids, wall_ns: int) -> Headers:
         """Return the headers that every answer has."""

@@ -14,10 +14,7 @@ from fake_provider._wire._shapes import BadRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fake_provider._limiters import Level
-    from fake_provider._limits import Limit
-    from fake_provider._wire._headers import Headers
-    from fake_provider._wire._shapes import Ask, Hint, Ids, Reply
+    from fake_provider._wire._shapes import Moment, Refusal, Reply
 
 # By status: type, code, message.
 _ERRORS: dict[int, tuple[str, str, str]] = {
@@ -52,49 +49,23 @@ class DeepSeek(Compatible):
     env: Mapping[str, str] = {"DEEPSEEK_API_KEY": "sk-fake-provider"}
     models = ("deepseek-chat", "deepseek-reasoner")
     names_wait = False
+    states_limits = False
     comment = b": keep-alive\n\n"
 
     def keyless(self) -> BadRequest:
         """Return the refusal of a request without a key."""
         return BadRequest(401, "authentication_error", _ERRORS[401][2])
 
-    def refused(
-        self,
-        ask: Ask,  # noqa: ARG002
-        violated: Limit,  # noqa: ARG002
-        levels: tuple[Level, ...],  # noqa: ARG002
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429, which says nothing of limits."""
         body = self.error_body(429, None, None)
-        return self._json(429, body, self.waits(hint, wall_ns), ids, wall_ns)
+        return self._json(
+            429, body, self.waits(refusal.hint, moment.wall_ns), moment.ids, moment.wall_ns
+        )
 
-    def too_large(
-        self,
-        ask: Ask,  # noqa: ARG002
-        violated: Limit,  # noqa: ARG002
-        levels: tuple[Level, ...],  # noqa: ARG002
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:  # noqa: ARG002
         """Return the same 429 as for any refusal: nothing tells that no wait helps."""
-        return self._json(429, self.error_body(429, None, None), (), ids, wall_ns)
-
-    def limit_headers(
-        self,
-        ask: Ask,  # noqa: ARG002
-        levels: tuple[Level, ...],  # noqa: ARG002
-        violated: Limit | None = None,  # noqa: ARG002
-        hint: Hint | None = None,  # noqa: ARG002
-    ) -> Headers:
-        """Return none: DeepSeek states no limits."""
-        return ()
+        return self._json(429, self.error_body(429, None, None), (), moment.ids, moment.wall_ns)
 
     def error_body(self, status: int, kind: str | None, message: str | None) -> bytes:
         """Return an error, whose code is often that of another."""

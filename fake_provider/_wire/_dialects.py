@@ -18,15 +18,14 @@ from fake_provider._wire._vertex import Vertex
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-    from fake_provider._limiters import Level
-    from fake_provider._limits import Limit
     from fake_provider._wire._headers import Headers
     from fake_provider._wire._shapes import (
         Ask,
         Chunk,
         Content,
-        Hint,
         Ids,
+        Moment,
+        Refusal,
         Reply,
         Request,
         Shelf,
@@ -69,24 +68,13 @@ class Dialect(Protocol):
             BadRequest: No wait can cure it: 400, 401 or 404.
         """
 
-    def served(
-        self,
-        ask: Ask,
-        content: Content,
-        usage: Usage,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-    ) -> Reply:
+    def served(self, moment: Moment, content: Content, usage: Usage) -> Reply:
         """Return the 200: one body, or the stream if the request asked for one.
 
         Args:
-            ask: What was asked for.
+            moment: What was asked for, and the levels after admission.
             content: What to answer; embeddings have none of it.
             usage: What was charged.
-            levels: Every limit's level after admission.
-            ids: Source of identifiers.
-            wall_ns: POSIX nanoseconds now.
         """
 
     def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:
@@ -99,52 +87,14 @@ class Dialect(Protocol):
             wall_ns: POSIX nanoseconds now.
         """
 
-    def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:
+    def counted(self, moment: Moment, input_tokens: int) -> Reply:
         """Return the answer of the token-counting endpoint."""
 
-    def refused(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,
-    ) -> Reply:
-        """Return the 429 of a limit that a wait can satisfy.
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
+        """Return the 429 of a limit that a wait can satisfy."""
 
-        Args:
-            ask: What was asked for.
-            violated: The limit that refused it.
-            levels: Every limit's level after the refusal.
-            hint: The wait to name, and how.
-            ids: Source of identifiers.
-            wall_ns: POSIX nanoseconds now.
-            requested: Its cost against `violated`, in that limit's unit.
-        """
-
-    def too_large(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,
-    ) -> Reply:
-        """Return the refusal of a cost above the limit's capacity, which names no wait.
-
-        Args:
-            ask: What was asked for.
-            violated: The limit whose capacity it exceeds.
-            levels: Every limit's level after the refusal.
-            ids: Source of identifiers.
-            wall_ns: POSIX nanoseconds now.
-            requested: Its cost against `violated`, in that limit's unit.
-        """
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
+        """Return the refusal of a cost above the limit's capacity, which names no wait."""
 
     def error(
         self,

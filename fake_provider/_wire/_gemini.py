@@ -26,9 +26,15 @@ from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fake_provider._limiters import Level
-    from fake_provider._limits import Limit
-    from fake_provider._wire._shapes import Content, Hint, Ids, Request, Shelf, Usage
+    from fake_provider._wire._shapes import (
+        Content,
+        Ids,
+        Moment,
+        Refusal,
+        Request,
+        Shelf,
+        Usage,
+    )
 
 SSE = "text/event-stream"
 MODELS = {
@@ -93,24 +99,21 @@ class Gemini:
         query = "?alt=sse" if _query(request).get("alt") == "sse" else ""
         return asked(found, request.body, request.path + query)
 
-    def served(
-        self,
-        ask: Ask,
-        content: Content,
-        usage: Usage,
-        levels: tuple[Level, ...],  # noqa: ARG002  (this API does not say where limits stand)
-        ids: Ids,
-        wall_ns: int,
-    ) -> Reply:
+    def served(self, moment: Moment, content: Content, usage: Usage) -> Reply:
         """Return the content, its stream, or embeddings."""
-        if ask.endpoint == "embed":
-            return json_reply(200, pretty(embeddings(ask)), ids, wall_ns)
-        if not ask.stream:
-            return json_reply(200, pretty(response(ask.model, content, usage, ids)), ids, wall_ns)
-        sse = _is_sse(ask)
+        if moment.ask.endpoint == "embed":
+            return json_reply(200, pretty(embeddings(moment.ask)), moment.ids, moment.wall_ns)
+        if not moment.ask.stream:
+            return json_reply(
+                200,
+                pretty(response(moment.ask.model, content, usage, moment.ids)),
+                moment.ids,
+                moment.wall_ns,
+            )
+        sse = _is_sse(moment.ask)
         disposition: Headers = (("content-disposition", "attachment"),) if sse else ()
-        head = envelope(SSE if sse else JSON, ids, wall_ns)
-        chunks = stream(ask.model, content, usage, ids, sse=sse)
+        head = envelope(SSE if sse else JSON, moment.ids, moment.wall_ns)
+        chunks = stream(moment.ask.model, content, usage, moment.ids, sse=sse)
         return Reply(200, (*head, *disposition), chunks, stream=True)
 
     def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
@@ -130,40 +133,28 @@ class Gemini:
             return self.error(404, "NOT_FOUND", text, ids, wall_ns)
         return json_reply(200, pretty(_model(model)), ids, wall_ns)
 
-    def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
+    def counted(self, moment: Moment, input_tokens: int) -> Reply:
         """Return the count of input tokens."""
         details = [{"modality": "TEXT", "tokenCount": input_tokens}]
         body = {"totalTokens": input_tokens, "promptTokensDetails": details}
-        return json_reply(200, pretty(body), ids, wall_ns)
+        return json_reply(200, pretty(body), moment.ids, moment.wall_ns)
 
-    def refused(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],  # noqa: ARG002
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429, whose body names the quota and the wait; no header does of itself."""
-        body = refusal_body(ask, violated, hint)
-        headers = () if hint.form == "seconds" else retry_after(hint, wall_ns)
-        return json_reply(429, _listed(ask, body), ids, wall_ns, headers)
+        body = refusal_body(moment.ask, refusal.limit, refusal.hint)
+        headers = (
+            () if refusal.hint.form == "seconds" else retry_after(refusal.hint, moment.wall_ns)
+        )
+        return json_reply(429, _listed(moment.ask, body), moment.ids, moment.wall_ns, headers)
 
-    def too_large(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],  # noqa: ARG002
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429 of any refusal, without a wait: the API does not tell them apart."""
-        return json_reply(429, _listed(ask, refusal_body(ask, violated, None)), ids, wall_ns)
+        return json_reply(
+            429,
+            _listed(moment.ask, refusal_body(moment.ask, refusal.limit, None)),
+            moment.ids,
+            moment.wall_ns,
+        )
 
     def error(
         self,

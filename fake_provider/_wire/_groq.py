@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
     from fake_provider._wire._openai_paths import Form
-    from fake_provider._wire._shapes import Ask, Hint, Ids, Reply
+    from fake_provider._wire._shapes import Ask, Hint, Ids, Moment, Refusal, Reply
 
 ORGANIZATION = "org_01fakeprovider"
 UPGRADE = "Need more tokens? Upgrade to Dev Tier today at https://console.groq.com/settings/billing"
@@ -54,48 +54,39 @@ class Groq(Compatible):
     forms: tuple[Form, ...] = ("chat", "responses", "models")
     models = ("llama-3.3-70b-versatile", "openai/gpt-oss-120b", "openai/gpt-oss-20b")
 
-    def refused(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429 that names the limit, what is used and asked for, and the wait."""
-        level = next(level for level in levels if level.limit == violated)
-        wait, again = wait_ns(hint), ""
-        if hint.form != "none" and wait > 0:
+        level = next(level for level in moment.levels if level.limit == refusal.limit)
+        wait, again = wait_ns(refusal.hint), ""
+        if refusal.hint.form != "none" and wait > 0:
             again = f" Please try again in {go_duration(ceil_div(wait, NS_PER_MS))}."
         message = (
-            f"Rate limit reached for {_whose(ask, violated)}: Limit {violated.amount}, "
-            f"Used {used(level)}, Requested {requested}.{again} {UPGRADE}"
+            f"Rate limit reached for {_whose(moment.ask, refusal.limit)}: "
+            f"Limit {refusal.limit.amount}, Used {used(level)}, "
+            f"Requested {refusal.requested}.{again} {UPGRADE}"
         )
-        body = _body(message, violated.unit, "rate_limit_exceeded")
-        limits = self.limit_headers(ask, levels, violated, hint)
-        return self._json(429, body, (*limits, *self.waits(hint, wall_ns)), ids, wall_ns)
+        body = _body(message, refusal.limit.unit, "rate_limit_exceeded")
+        limits = self.limit_headers(moment.ask, moment.levels, refusal.limit, refusal.hint)
+        return self._json(
+            429,
+            body,
+            (*limits, *self.waits(refusal.hint, moment.wall_ns)),
+            moment.ids,
+            moment.wall_ns,
+        )
 
-    def too_large(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 413, with the code of a refusal and the advice not to retry."""
         message = (
-            f"Request too large for {_whose(ask, violated)}: Limit {violated.capacity}, "
-            f"Requested {requested}, please reduce your message size and try again. {UPGRADE}"
+            f"Request too large for {_whose(moment.ask, refusal.limit)}: "
+            f"Limit {refusal.limit.capacity}, Requested {refusal.requested}, "
+            f"please reduce your message size and try again. {UPGRADE}"
         )
-        body = _body(message, violated.unit, "rate_limit_exceeded")
-        limits = self.limit_headers(ask, levels)
-        return self._json(413, body, (*limits, ("x-should-retry", "false")), ids, wall_ns)
+        body = _body(message, refusal.limit.unit, "rate_limit_exceeded")
+        limits = self.limit_headers(moment.ask, moment.levels)
+        return self._json(
+            413, body, (*limits, ("x-should-retry", "false")), moment.ids, moment.wall_ns
+        )
 
     def limit_headers(
         self,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fake_provider._limits import Limit
     from fake_provider._wire._headers import Headers
     from fake_provider._wire._openai_paths import Form
-    from fake_provider._wire._shapes import Ask, Hint, Ids, Reply, Usage
+    from fake_provider._wire._shapes import Ask, Hint, Ids, Moment, Refusal, Reply, Usage
 
 # By type: code, message.
 _ERRORS: dict[str, tuple[str | None, str]] = {
@@ -56,35 +56,22 @@ class Mistral(Compatible):
         """Return the refusal of a request without a key."""
         return BadRequest(401, "unauthorized", "Unauthorized")
 
-    def refused(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429, which names neither the limit nor the wait."""
-        limits = self.limit_headers(ask, levels, violated, hint)
+        limits = self.limit_headers(moment.ask, moment.levels, refusal.limit, refusal.hint)
         body = self.error_body(429, None, None)
-        return self._json(429, body, (*limits, *self.waits(hint, wall_ns)), ids, wall_ns)
+        return self._json(
+            429,
+            body,
+            (*limits, *self.waits(refusal.hint, moment.wall_ns)),
+            moment.ids,
+            moment.wall_ns,
+        )
 
-    def too_large(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the same 429 as for any refusal: nothing tells that no wait helps."""
-        limits = self.limit_headers(ask, levels, violated)
-        return self._json(429, self.error_body(429, None, None), limits, ids, wall_ns)
+        limits = self.limit_headers(moment.ask, moment.levels, refusal.limit)
+        return self._json(429, self.error_body(429, None, None), limits, moment.ids, moment.wall_ns)
 
     def limit_headers(
         self,

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
-    from fake_provider._wire._shapes import Content, Hint, Ids, Request, Shelf, Usage
+    from fake_provider._wire._shapes import (
+        Content,
+        Hint,
+        Ids,
+        Moment,
+        Refusal,
+        Request,
+        Shelf,
+        Usage,
+    )
 
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 SSE = "text/event-stream; charset=utf-8"
@@ -100,37 +109,37 @@ class OpenAI:
             "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
         )
 
-    def served(
-        self,
-        ask: Ask,
-        content: Content,
-        usage: Usage,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-    ) -> Reply:
+    def served(self, moment: Moment, content: Content, usage: Usage) -> Reply:
         """Return the answer in the form that was asked for, or its stream."""
-        created = wall_ns // NS_PER_S
-        limits = self.limit_headers(ask, levels)
-        form = _form(ask)
-        if ask.endpoint == "embed":
-            return self._json(200, self.embeddings(ask, usage, ids), limits, ids, wall_ns)
+        created = moment.wall_ns // NS_PER_S
+        limits = self.limit_headers(moment.ask, moment.levels)
+        form = _form(moment.ask)
+        if moment.ask.endpoint == "embed":
+            return self._json(
+                200,
+                self.embeddings(moment.ask, usage, moment.ids),
+                limits,
+                moment.ids,
+                moment.wall_ns,
+            )
         if form == "responses":
-            if not ask.stream:
-                body = response(ask, content, usage, ids, created)
-                return self._json(200, body, limits, ids, wall_ns)
-            stream = events(ask, content, usage, ids, created)
+            if not moment.ask.stream:
+                body = response(moment.ask, content, usage, moment.ids, created)
+                return self._json(200, body, limits, moment.ids, moment.wall_ns)
+            stream = events(moment.ask, content, usage, moment.ids, created)
         else:
-            identity, model = f"chatcmpl-{ids.base58(29)}", quoted(ask.model)
-            if not ask.stream:
-                body = completion(identity, created, model, content, usage, ids)
-                return self._json(200, body, limits, ids, wall_ns)
-            options = ask.body.get("stream_options") or {}
+            identity, model = f"chatcmpl-{moment.ids.base58(29)}", quoted(moment.ask.model)
+            if not moment.ask.stream:
+                body = completion(identity, created, model, content, usage, moment.ids)
+                return self._json(200, body, limits, moment.ids, moment.wall_ns)
+            options = moment.ask.body.get("stream_options") or {}
             include_usage = options.get("include_usage") is True
             stream = chunks(
-                identity, created, model, content, usage, ids, include_usage=include_usage
+                identity, created, model, content, usage, moment.ids, include_usage=include_usage
             )
-        return Reply(200, (*self.envelope(SSE, ids, wall_ns), *limits), stream, stream=True)
+        return Reply(
+            200, (*self.envelope(SSE, moment.ids, moment.wall_ns), *limits), stream, stream=True
+        )
 
     def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:
         """Return the models, a file, or what became of a batch."""
@@ -141,49 +150,38 @@ class OpenAI:
             return self.error(error.status, error.kind, error.message, ids, wall_ns)
         return self._json(200, body, (), ids, wall_ns, kind)
 
-    def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
+    def counted(self, moment: Moment, input_tokens: int) -> Reply:
         """Return a count of input tokens, as the Responses API words it."""
         count = {"object": "response.input_tokens", "input_tokens": input_tokens}
         body = f"{json.dumps(count, indent=2)}\n".encode()
-        return self._json(200, body, (), ids, wall_ns)
+        return self._json(200, body, (), moment.ids, moment.wall_ns)
 
-    def refused(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429 that names the limit, what is used and asked for, and the wait.
 
         One of the Responses API has been seen without the limits' headers, which are therefore
         left out where they are not the hint, and two spaces a level.
         """
-        level = next(level for level in levels if level.limit == violated)
-        body = refusal_body(ask.model, level, hint, requested)
-        limits = self.limit_headers(ask, levels, violated, hint)
-        if _form(ask) == "responses":
+        level = next(level for level in moment.levels if level.limit == refusal.limit)
+        body = refusal_body(moment.ask.model, level, refusal.hint, refusal.requested)
+        limits = self.limit_headers(moment.ask, moment.levels, refusal.limit, refusal.hint)
+        if _form(moment.ask) == "responses":
             body = f"{json.dumps(json.loads(body), indent=2)}\n".encode()
-            limits = limits if hint.form == "reset" else ()
-        return self._json(429, body, (*limits, *retry_after(hint, wall_ns)), ids, wall_ns)
+            limits = limits if refusal.hint.form == "reset" else ()
+        return self._json(
+            429,
+            body,
+            (*limits, *retry_after(refusal.hint, moment.wall_ns)),
+            moment.ids,
+            moment.wall_ns,
+        )
 
-    def too_large(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429 of a request too large: same status and code, another message."""
-        body = too_large_body(ask.model, violated, requested)
-        return self._json(429, body, self.limit_headers(ask, levels), ids, wall_ns)
+        body = too_large_body(moment.ask.model, refusal.limit, refusal.requested)
+        return self._json(
+            429, body, self.limit_headers(moment.ask, moment.levels), moment.ids, moment.wall_ns
+        )
 
     def error(
         self,

@@ -16,10 +16,7 @@ from fake_provider._wire._shapes import BadRequest, Chunk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fake_provider._limiters import Level
-    from fake_provider._limits import Limit
-    from fake_provider._wire._headers import Headers
-    from fake_provider._wire._shapes import Ask, Hint, Ids, Reply
+    from fake_provider._wire._shapes import Ask, Ids, Moment, Refusal, Reply
 
 USER = "user_fakeprovider"
 PROVIDER = "FakeProvider"
@@ -42,49 +39,34 @@ class OpenRouter(Compatible):
     env: Mapping[str, str] = {"OPENROUTER_API_KEY": "sk-or-fake-provider"}
     models = ("anthropic/claude-sonnet-4", "openai/gpt-5", "openrouter/auto")
     names_wait = False
+    # OpenRouter states its limits in the body of a refusal.
+    states_limits = False
     comment = b": OPENROUTER PROCESSING\n\n"
 
     def keyless(self) -> BadRequest:
         """Return the refusal of a request without a key."""
         return BadRequest(401, "401", _MESSAGES[401])
 
-    def refused(
-        self,
-        ask: Ask,  # noqa: ARG002
-        violated: Limit,
-        levels: tuple[Level, ...],
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return OpenRouter's own 429, whose body holds the headers that state the limit."""
-        level = next(level for level in levels if level.limit == violated)
+        level = next(level for level in moment.levels if level.limit == refusal.limit)
         stated = {
-            "X-RateLimit-Limit": str(violated.amount),
+            "X-RateLimit-Limit": str(refusal.limit.amount),
             "X-RateLimit-Remaining": str(level.remaining),
         }
-        if hint.form != "none":
-            reset = ceil_div(wall_ns + round(hint.wait_s * 1e9), NS_PER_MS)
+        if refusal.hint.form != "none":
+            reset = ceil_div(moment.wall_ns + round(refusal.hint.wait_s * 1e9), NS_PER_MS)
             stated["X-RateLimit-Reset"] = str(reset)
-        span = "day" if violated.per == DAY_S else "min"
+        span = "day" if refusal.limit.per == DAY_S else "min"
         message = f"Rate limit exceeded: free-models-per-{span}. "
         body = _body(429, message, {"headers": stated})
-        return self._json(429, body, self.waits(hint, wall_ns), ids, wall_ns)
+        return self._json(
+            429, body, self.waits(refusal.hint, moment.wall_ns), moment.ids, moment.wall_ns
+        )
 
-    def too_large(
-        self,
-        ask: Ask,  # noqa: ARG002
-        violated: Limit,  # noqa: ARG002
-        levels: tuple[Level, ...],  # noqa: ARG002
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:  # noqa: ARG002
         """Return the 429 without its metadata: nothing tells that no wait helps."""
-        return self._json(429, _body(429, _MESSAGES[429]), (), ids, wall_ns)
+        return self._json(429, _body(429, _MESSAGES[429]), (), moment.ids, moment.wall_ns)
 
     def stream_error(
         self,
@@ -105,16 +87,6 @@ class OpenRouter(Compatible):
             "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}],
         }
         return Chunk(b"data: %s\n\n" % compact(event))
-
-    def limit_headers(
-        self,
-        ask: Ask,  # noqa: ARG002
-        levels: tuple[Level, ...],  # noqa: ARG002
-        violated: Limit | None = None,  # noqa: ARG002
-        hint: Hint | None = None,  # noqa: ARG002
-    ) -> Headers:
-        """Return none: OpenRouter states its limits in the body of a refusal."""
-        return ()
 
     def completion_id(self, ids: Ids, created: int) -> str:
         """Return the id of a completion, which begins with its second."""

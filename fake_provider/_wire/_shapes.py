@@ -5,7 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from fake_provider._limiters import Level
+    from fake_provider._limits import Limit
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # A digit for every byte: not quite even, which no reader of an id can tell, and eight times faster.
@@ -153,6 +157,23 @@ class Hint(NamedTuple):
     wait_s: float
 
 
+NO_HINT = Hint("none", 0.0)
+
+
+class Refusal(NamedTuple):
+    """Why a limit refuses.
+
+    Args:
+        limit: The limit, of several that refuse the one with the longest wait.
+        hint: The wait to name, and how; `NO_HINT` for a cost that can never fit.
+        requested: The cost against that limit, in its unit.
+    """
+
+    limit: Limit
+    hint: Hint
+    requested: int
+
+
 class BadRequest(Exception):  # noqa: N818  (it is an answer, not a failure of ours)
     """A request that no wait can cure: answered 400, 401, 404 or 413.
 
@@ -194,3 +215,19 @@ class Ids:
     def spaces(self, most: int) -> str:
         """Return from 0 to `most` spaces, evenly distributed."""
         return " " * self._random.randrange(most + 1)
+
+
+class Moment(NamedTuple):
+    """What is asked for, and how things stand when it is answered.
+
+    Args:
+        ask: What was asked for.
+        levels: Every limit's level after the decision, in the order of the limits.
+        ids: Source of identifiers.
+        wall_ns: POSIX nanoseconds now, on the clock that the code under test sees.
+    """
+
+    ask: Ask
+    levels: tuple[Level, ...]
+    ids: Ids
+    wall_ns: int

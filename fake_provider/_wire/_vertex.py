@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 from fake_provider._wire._anthropic_ask import asked, invalid, read_body
 from fake_provider._wire._anthropic_clouds import own_name
-from fake_provider._wire._anthropic_errors import default_message, error_body, error_type
+from fake_provider._wire._anthropic_errors import (
+    default_message,
+    error_body,
+    error_event,
+    error_type,
+)
 from fake_provider._wire._anthropic_headers import request_id
 from fake_provider._wire._anthropic_message import events, message
 from fake_provider._wire._google import (
@@ -29,9 +34,16 @@ from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fake_provider._limiters import Level
     from fake_provider._limits import Limit
-    from fake_provider._wire._shapes import Content, Hint, Ids, Request, Shelf, Usage
+    from fake_provider._wire._shapes import (
+        Content,
+        Ids,
+        Moment,
+        Refusal,
+        Request,
+        Shelf,
+        Usage,
+    )
 
 IDS = "vrtx_"
 COUNT_TOKENS = "count-tokens"
@@ -91,59 +103,39 @@ class Vertex:
         streamed = found["verb"] == "streamRawPredict"
         return ask._replace(stream=streamed, target=request.path)
 
-    def served(
-        self,
-        ask: Ask,
-        content: Content,
-        usage: Usage,
-        levels: tuple[Level, ...],  # noqa: ARG002  (this API does not say where limits stand)
-        ids: Ids,
-        wall_ns: int,
-    ) -> Reply:
+    def served(self, moment: Moment, content: Content, usage: Usage) -> Reply:
         """Return the message, or its stream: Anthropic's, with ids of this cloud."""
-        model = own_name(ask.model)
-        if ask.stream:
-            head = envelope("text/event-stream; charset=utf-8", ids, wall_ns)
-            return Reply(200, head, events(model, content, usage, ids, IDS), stream=True)
-        body = message(model, content, usage, ids, IDS).encode()
-        return _reply(200, body, ids, wall_ns)
+        model = own_name(moment.ask.model)
+        if moment.ask.stream:
+            head = envelope("text/event-stream; charset=utf-8", moment.ids, moment.wall_ns)
+            return Reply(200, head, events(model, content, usage, moment.ids, IDS), stream=True)
+        body = message(model, content, usage, moment.ids, IDS).encode()
+        return _reply(200, body, moment.ids, moment.wall_ns)
 
     def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
         """Return that there is no such endpoint: none is answered."""
         return self.error(404, None, None, ids, wall_ns)
 
-    def counted(self, ask: Ask, input_tokens: int, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
+    def counted(self, moment: Moment, input_tokens: int) -> Reply:
         """Return the count of input tokens."""
-        return _reply(200, b'{"input_tokens":%d}' % input_tokens, ids, wall_ns)
+        return _reply(200, b'{"input_tokens":%d}' % input_tokens, moment.ids, moment.wall_ns)
 
-    def refused(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],  # noqa: ARG002
-        hint: Hint,
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429, which names the quota and no wait, unless a header is asked for."""
-        headers = () if hint.form == "seconds" else retry_after(hint, wall_ns)
-        told = error(429, self._refusal(ask, violated))
-        return json_reply(429, pretty(told), ids, wall_ns, headers)
+        headers = (
+            () if refusal.hint.form == "seconds" else retry_after(refusal.hint, moment.wall_ns)
+        )
+        told = error(429, self._refusal(moment.ask, refusal.limit))
+        return json_reply(429, pretty(told), moment.ids, moment.wall_ns, headers)
 
-    def too_large(
-        self,
-        ask: Ask,
-        violated: Limit,
-        levels: tuple[Level, ...],  # noqa: ARG002
-        ids: Ids,
-        wall_ns: int,
-        *,
-        requested: int,  # noqa: ARG002
-    ) -> Reply:
+    def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429 of any refusal: the API does not tell them apart."""
-        return json_reply(429, pretty(error(429, self._refusal(ask, violated))), ids, wall_ns)
+        return json_reply(
+            429,
+            pretty(error(429, self._refusal(moment.ask, refusal.limit))),
+            moment.ids,
+            moment.wall_ns,
+        )
 
     def error(
         self,
@@ -172,9 +164,7 @@ class Vertex:
         sent: int,  # noqa: ARG002
     ) -> Chunk:
         """Return Anthropic's `error` event."""
-        kind = kind or error_type(status)
-        body = error_body(status, kind, default_message(status, kind, 0), request_id(ids))
-        return Chunk(b"event: error\ndata: %s\n\n" % body)
+        return error_event(status, kind, request_id(ids))
 
     def _refusal(self, ask: Ask, limit: Limit) -> str:
         """Return what a refusal says: the quota, or on the endpoint of all regions nothing."""

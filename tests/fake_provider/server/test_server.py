@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from fake_provider import Answer, FakeProvider, Fault
-from fake_provider._delivery import address
+from fake_provider._inbound import address
 from fake_provider._server import env_for
 from fake_provider._wire import DIALECTS
 from tests.fake_provider.server.serving import HEADERS, ask, dial, message, request

@@ -13,7 +13,7 @@ from fake_provider._limiters import Level
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._anthropic import Anthropic
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Request, Usage
+from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
 from tests.fake_provider.wire.wiring import NOW, S, body, loaded
 
 many = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -207,12 +207,12 @@ LEVELS = (Level(INPUT, 29_400, S), Level(OUTPUT, 7_600, 3 * S), Level(REQUESTS, 
 
 def refused(ask, ids):
     hint = Hint("seconds", 57.5)
-    return DIALECT.refused(ask, INPUT, LEVELS, hint, ids, NOW, requested=30_000)
+    return DIALECT.refused(Moment(ask, LEVELS, ids, NOW), Refusal(INPUT, hint, 30_000))
 
 
 def test_the_whole_answer_is_pinned() -> None:
     """Body and headers of a 200, key for key."""
-    reply = DIALECT.served(ASK, PLAIN, Usage(17, 12), LEVELS, Ids(0), NOW)
+    reply = DIALECT.served(Moment(ASK, LEVELS, Ids(0), NOW), PLAIN, Usage(17, 12))
     assert reply.status == 200
     assert not reply.stream
     message_id = loaded(reply)["id"]
@@ -255,7 +255,7 @@ def test_the_whole_answer_is_pinned() -> None:
 
 def test_the_count_of_tokens_is_one_number() -> None:
     """The counting endpoint answers with input_tokens alone, and no limit's headers."""
-    reply = DIALECT.counted(ASK, 14, Ids(0), NOW)
+    reply = DIALECT.counted(Moment(ASK, (), Ids(0), NOW), 14)
     assert (reply.status, body(reply)) == (200, b'{"input_tokens":14}')
     assert dict(reply.headers)["content-length"] == "19"
     assert not any("ratelimit" in name for name, _ in reply.headers)
@@ -267,7 +267,7 @@ def test_the_count_of_tokens_is_one_number() -> None:
 def test_any_model_name_is_answered_in_valid_json(model) -> None:
     """Quotes, backslashes, any script and half a surrogate pair survive the round trip."""
     ask = ASK._replace(model=model)
-    served = DIALECT.served(ask, PLAIN, Usage(1, 1), (), Ids(0), NOW)
+    served = DIALECT.served(Moment(ask, (), Ids(0), NOW), PLAIN, Usage(1, 1))
     assert loaded(served)["model"] == model
     refusal = refused(ask, Ids(0))
     assert f"model: {model})" in loaded(refusal)["error"]["message"]
@@ -281,8 +281,8 @@ def test_two_runs_of_one_seed_render_the_same_bytes() -> None:
     def run(seed):
         ids = Ids(seed)
         return [
-            DIALECT.served(ASK, PLAIN, Usage(1, 2), LEVELS, ids, NOW),
-            DIALECT.served(STREAM, PLAIN, Usage(1, 2), LEVELS, ids, NOW),
+            DIALECT.served(Moment(ASK, LEVELS, ids, NOW), PLAIN, Usage(1, 2)),
+            DIALECT.served(Moment(STREAM, LEVELS, ids, NOW), PLAIN, Usage(1, 2)),
             refused(ASK, ids),
             DIALECT.error(529, None, None, ids, NOW),
         ]

@@ -6,7 +6,7 @@ import pytest
 
 from fake_provider._limits import Limits
 from fake_provider._wire._anthropic import Anthropic
-from fake_provider._wire._shapes import Ask, Ids
+from fake_provider._wire._shapes import NO_HINT, Ask, Ids, Moment, Refusal
 from tests.fake_provider.wire.wiring import NOW, S, body, full, loaded
 
 DIALECT = Anthropic()
@@ -16,7 +16,9 @@ ASK = Ask("generate", "claude-opus-4-6", 100, False, 5, {})
 
 def test_a_request_too_large_for_its_limit_is_a_413_without_a_hint() -> None:
     """Cost, limit and capacity are named; the SDK is told not to retry."""
-    reply = DIALECT.too_large(ASK, INPUT, full((INPUT,)), Ids(0), NOW, requested=30_601)
+    reply = DIALECT.too_large(
+        Moment(ASK, full((INPUT,)), Ids(0), NOW), Refusal(INPUT, NO_HINT, 30_601)
+    )
     headers = dict(reply.headers)
     assert body(reply).decode() == (
         '{"type":"error","error":{"type":"request_too_large","message":"This request needs 30,601 '

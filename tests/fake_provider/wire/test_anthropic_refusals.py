@@ -13,7 +13,7 @@ from fake_provider._limiters import Level
 from fake_provider._limits import Limits
 from fake_provider._wire._anthropic import Anthropic
 from fake_provider._wire._anthropic_headers import limit_headers
-from fake_provider._wire._shapes import Ask, Hint, Ids
+from fake_provider._wire._shapes import Ask, Hint, Ids, Moment, Refusal
 from tests.fake_provider.wire.wiring import NOW, SECOND, S, body, full, loaded
 
 many = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -30,7 +30,7 @@ DUMPED = (Level(INPUT, 0, 78 * S), Level(OUTPUT, 8_000, 0), Level(REQUESTS, 50, 
 
 
 def refused(violated=INPUT, levels=DUMPED, hint=HINT, ask=ASK, ids=None):
-    return DIALECT.refused(ask, violated, levels, hint, ids or Ids(0), NOW, requested=20_000)
+    return DIALECT.refused(Moment(ask, levels, ids or Ids(0), NOW), Refusal(violated, hint, 20_000))
 
 
 def resets(reply):
@@ -221,7 +221,7 @@ def test_no_hint_is_ever_early(wait_ns, later_ns) -> None:
     hint = {}
     for form in ("seconds", "ms", "date"):
         reply = DIALECT.refused(
-            ASK, INPUT, DUMPED, Hint(form, wait_ns / S), Ids(0), now, requested=1
+            Moment(ASK, DUMPED, Ids(0), now), Refusal(INPUT, Hint(form, wait_ns / S), 1)
         )
         headers = dict(reply.headers)
         hint[form] = headers.get("retry-after-ms") or headers["retry-after"]

@@ -13,7 +13,7 @@ from anthropic.types.shared.ramp_limit_exceeded_error import RampLimitExceededEr
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._anthropic import Anthropic
-from fake_provider._wire._shapes import Hint, Usage
+from fake_provider._wire._shapes import NO_HINT, Hint, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, full, transport
 
 DIALECT = Anthropic()
@@ -34,12 +34,12 @@ def sdk(answer, **options):
 
 
 def served(ask, ids):
-    return DIALECT.served(ask, PLAIN, Usage(17, 12), LEVELS, ids, NOW)
+    return DIALECT.served(Moment(ask, LEVELS, ids, NOW), PLAIN, Usage(17, 12))
 
 
 def refused(ask, ids):
     hint = Hint("seconds", 57.5)
-    return DIALECT.refused(ask, LIMITS.limits[0], LEVELS, hint, ids, NOW, requested=20_000)
+    return DIALECT.refused(Moment(ask, LEVELS, ids, NOW), Refusal(LIMITS.limits[0], hint, 20_000))
 
 
 def test_the_sdk_reads_a_message() -> None:
@@ -77,7 +77,7 @@ def test_the_sdk_reads_raw_events_in_order() -> None:
 
 def test_the_sdk_reads_a_count() -> None:
     """The counting endpoint's number arrives."""
-    client = sdk(lambda ask, ids: DIALECT.counted(ask, ask.characters, ids, NOW))
+    client = sdk(lambda ask, ids: DIALECT.counted(Moment(ask, (), ids, NOW), ask.characters))
     counted = client.messages.count_tokens(model="claude-opus-4-6", messages=BODY["messages"])
     assert counted.input_tokens == 5
 
@@ -115,7 +115,9 @@ def test_the_sdk_does_not_retry_what_is_too_large() -> None:
 
     def answer(ask, ids):
         seen.append(ask)
-        return DIALECT.too_large(ask, LIMITS.limits[0], LEVELS, ids, NOW, requested=30_601)
+        return DIALECT.too_large(
+            Moment(ask, LEVELS, ids, NOW), Refusal(LIMITS.limits[0], NO_HINT, 30_601)
+        )
 
     with pytest.raises(anthropic.ContentTooLargeError):
         sdk(answer, max_retries=5).messages.create(**BODY)

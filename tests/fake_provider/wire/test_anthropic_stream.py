@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._anthropic import Anthropic
-from fake_provider._wire._shapes import Ask, Ids, Usage
+from fake_provider._wire._shapes import Ask, Ids, Moment, Usage
 from tests.fake_provider.wire.wiring import NOW, full
 
 many = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -30,7 +30,7 @@ def parted(chunk):
 
 def test_the_whole_stream_is_pinned() -> None:
     """Names, order and JSON of every event of one answer of two tokens."""
-    reply = DIALECT.served(STREAM, PLAIN, Usage(17, 2), full(LIMITS), Ids(0), NOW)
+    reply = DIALECT.served(Moment(STREAM, full(LIMITS), Ids(0), NOW), PLAIN, Usage(17, 2))
     message_id = json.loads(parted(reply.chunks[0])[1])["message"]["id"]
     assert [parted(chunk)[:2] for chunk in reply.chunks] == [
         (
@@ -79,7 +79,7 @@ def test_the_whole_stream_is_pinned() -> None:
 
 def test_a_stream_says_so_and_has_no_length() -> None:
     """A stream is text/event-stream with the limits' headers, without content-length."""
-    reply = DIALECT.served(STREAM, PLAIN, Usage(17, 2), full(LIMITS), Ids(0), NOW)
+    reply = DIALECT.served(Moment(STREAM, full(LIMITS), Ids(0), NOW), PLAIN, Usage(17, 2))
     headers = dict(reply.headers)
     assert reply.stream
     assert headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -92,7 +92,7 @@ def test_a_stream_says_so_and_has_no_length() -> None:
 @given(st.integers(0, 10_000), st.integers(0, 2**32))
 def test_every_stream_carries_its_tokens_and_the_whole_text(output_tokens, seed) -> None:
     """Deltas add up to the usage, their texts to the plain answer, at most eight of them."""
-    reply = DIALECT.served(STREAM, PLAIN, Usage(17, output_tokens), (), Ids(seed), NOW)
+    reply = DIALECT.served(Moment(STREAM, (), Ids(seed), NOW), PLAIN, Usage(17, output_tokens))
     events = [(name, json.loads(data)) for name, data, _ in map(parted, reply.chunks)]
     deltas = [data["delta"]["text"] for name, data in events if name == "content_block_delta"]
     assert "".join(deltas) == TEXT
@@ -106,7 +106,7 @@ def test_events_are_padded_evenly_and_the_ping_never() -> None:
     ids = Ids(7)
     pads = Counter()
     for _ in range(200):
-        for chunk in DIALECT.served(STREAM, PLAIN, Usage(17, 12), (), ids, NOW).chunks:
+        for chunk in DIALECT.served(Moment(STREAM, (), ids, NOW), PLAIN, Usage(17, 12)).chunks:
             name, _, spaces = parted(chunk)
             if name == "ping":
                 assert chunk.data == b'event: ping\ndata: {"type": "ping"}\n\n'

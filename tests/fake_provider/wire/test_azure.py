@@ -14,7 +14,7 @@ from fake_provider._limiters import Level
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._azure import Azure
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Request, Usage
+from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
 from tests.fake_provider.wire.wiring import NOW, body, full, loaded, strict
 
 DIALECT = Azure()
@@ -40,7 +40,7 @@ def v1_client(**options):
 def refused(hint=None, violated=TOKENS, levels=None, ask=ASK):
     hint = hint or Hint("seconds", 44.25)
     levels = full(LIMITS) if levels is None else levels
-    return DIALECT.refused(ask, violated, levels, hint, Ids(0), NOW, requested=9)
+    return DIALECT.refused(Moment(ask, levels, Ids(0), NOW), Refusal(violated, hint, 9))
 
 
 @pytest.mark.parametrize("make", [client, v1_client])
@@ -146,7 +146,9 @@ def test_another_form_of_hint_stands_alone(form, named):
 
 def test_an_admitted_answer_states_limits_without_resets():
     """What remains is told with every answer."""
-    headers = dict(DIALECT.served(ASK, PLAIN, Usage(1, 1), full(LIMITS), Ids(0), NOW).headers)
+    headers = dict(
+        DIALECT.served(Moment(ASK, full(LIMITS), Ids(0), NOW), PLAIN, Usage(1, 1)).headers
+    )
     assert headers["x-ratelimit-remaining-tokens"] == "30000"
     assert not {name for name in headers if "reset" in name or "retry" in name}
 

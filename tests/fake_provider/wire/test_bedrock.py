@@ -15,7 +15,7 @@ from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._bedrock import Bedrock
 from fake_provider._wire._eventstream import event, exception, frame
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Request, Usage
+from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
 from tests.fake_provider.wire.wiring import NOW, body, full, loaded
 
 DIALECT = Bedrock()
@@ -91,7 +91,7 @@ def test_a_count_is_of_a_conversation_or_of_a_message(given):
     """Either way the text is what is counted."""
     ask = DIALECT.parse(request({"input": given}, "count-tokens"))
     assert (ask.endpoint, ask.characters, ask.stream) == ("count_tokens", 5, False)
-    assert loaded(DIALECT.counted(ask, 2, Ids(0), NOW)) == {"inputTokens": 2}
+    assert loaded(DIALECT.counted(Moment(ask, (), Ids(0), NOW), 2)) == {"inputTokens": 2}
 
 
 def test_a_key_is_the_access_key_of_a_signature_or_an_api_key():
@@ -162,7 +162,7 @@ def test_a_refusal_has_the_reported_fields(limits, message):
     """Status, exception and wording; the body is compact, and no header names a wait."""
     (limit,) = limits
     hint = Hint("seconds", 12.5)
-    reply = DIALECT.refused(CONVERSE, limit, full(limits), hint, Ids(0), NOW, requested=1)
+    reply = DIALECT.refused(Moment(CONVERSE, full(limits), Ids(0), NOW), Refusal(limit, hint, 1))
     headers = dict(reply.headers)
     assert reply.status == 429
     assert body(reply).decode() == f'{{"message":"{message}"}}'
@@ -181,7 +181,7 @@ def test_a_wait_that_is_asked_for_is_named_as_aws_names_it(form, expected):
     limits = Limits(requests_per_minute=9)
     hint = Hint(form, 12.5)
     (limit,) = limits
-    reply = DIALECT.refused(CONVERSE, limit, full(limits), hint, Ids(0), NOW, requested=1)
+    reply = DIALECT.refused(Moment(CONVERSE, full(limits), Ids(0), NOW), Refusal(limit, hint, 1))
     assert [pair for pair in reply.headers if "retry" in pair[0]] == expected
 
 
@@ -210,7 +210,7 @@ def test_every_exception_has_its_status_and_wording(status, kind, name, message)
 
 def test_the_whole_answer_is_pinned():
     """Body of a conversation's 200, byte for byte."""
-    reply = DIALECT.served(CONVERSE, PLAIN, Usage(17, 12), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(CONVERSE, (), Ids(0), NOW), PLAIN, Usage(17, 12))
     assert body(reply).decode() == (
         '{"metrics":{"latencyMs":500},"output":{"message":{"content":[{"text":"'
         f'{TEXT}"}}],"role":"assistant"}}}},"stopReason":"end_turn","usage":{{"inputTokens":17,'
@@ -244,7 +244,7 @@ def test_a_frame_is_that_of_the_specification():
 def test_a_conversation_s_frames_come_in_order():
     """The API's events, the text in pieces, the usage last."""
     ask = CONVERSE._replace(stream=True, target="converse-stream")
-    reply = DIALECT.served(ask, PLAIN, Usage(17, 12), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(ask, (), Ids(0), NOW), PLAIN, Usage(17, 12))
     assert dict(reply.headers)["content-type"] == "application/vnd.amazon.eventstream"
     kinds = [headers[":event-type"] for headers, _ in frames(body(reply))]
     deltas = ["contentBlockDelta"] * 8
@@ -257,7 +257,7 @@ def test_a_conversation_s_frames_come_in_order():
 def test_a_message_s_frames_hold_anthropic_s_events():
     """Each in base 64 and none of them a ping; the last one has the metrics."""
     ask = INVOKE._replace(stream=True, target="invoke-with-response-stream")
-    reply = DIALECT.served(ask, PLAIN, Usage(17, 12), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(ask, (), Ids(0), NOW), PLAIN, Usage(17, 12))
     told = [json.loads(base64.b64decode(each["bytes"])) for _, each in frames(body(reply))]
     assert [each["type"] for each in told[:2]] == ["message_start", "content_block_start"]
     assert "ping" not in [each["type"] for each in told]
@@ -267,7 +267,7 @@ def test_a_message_s_frames_hold_anthropic_s_events():
 
 def test_a_message_s_headers_count_its_tokens():
     """What was charged, in headers of the answer."""
-    headers = dict(DIALECT.served(INVOKE, PLAIN, Usage(17, 12), (), Ids(0), NOW).headers)
+    headers = dict(DIALECT.served(Moment(INVOKE, (), Ids(0), NOW), PLAIN, Usage(17, 12)).headers)
     assert headers["x-amzn-bedrock-input-token-count"] == "17"
     assert headers["x-amzn-bedrock-output-token-count"] == "12"
     assert headers["x-amzn-bedrock-invocation-latency"] == "500"

@@ -10,7 +10,7 @@ import pytest
 from fake_provider import FakeProvider, Fault
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._deepseek import DeepSeek
-from fake_provider._wire._shapes import Ask, Ids, Usage
+from fake_provider._wire._shapes import Ask, Ids, Moment, Usage
 from tests.fake_provider.wire.wiring import NOW, extras
 
 DIALECT = DeepSeek()
@@ -33,7 +33,7 @@ def test_the_sdk_reads_a_completion_and_a_stream():
     assert completion.choices[0].message.content == "".join(texts) == TEXT
     assert extras(completion) == []
     assert {attempt.dialect for attempt in provider.trace.attempts} == {"deepseek"}
-    reply = DIALECT.served(ASK, PLAIN, Usage(1, 1), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(ASK, (), Ids(0), NOW), PLAIN, Usage(1, 1))
     assert reply.chunks[0].data == b": keep-alive\n\n"
 
 

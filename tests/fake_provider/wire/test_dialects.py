@@ -12,7 +12,7 @@ from fake_provider._hosts import Hosts
 from fake_provider._limits import Limits
 from fake_provider._wire import DIALECTS, Dialect, variables
 from fake_provider._wire._answer import PLAIN
-from fake_provider._wire._shapes import Ask, Hint, Ids, Usage
+from fake_provider._wire._shapes import NO_HINT, Ask, Hint, Ids, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, body, full
 
 EVERY = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
@@ -214,10 +214,10 @@ def test_every_dialect_s_answers_are_complete(dialect: Dialect) -> None:
     (limit,) = LIMITS
     ids, levels, hint = Ids(3), full(LIMITS), Hint("seconds", 2.0)
     replies = [
-        dialect.served(ASK, PLAIN, Usage(1, 1), levels, ids, NOW),
-        dialect.counted(ASK, 1, ids, NOW),
-        dialect.refused(ASK, limit, levels, hint, ids, NOW, requested=9),
-        dialect.too_large(ASK, limit, levels, ids, NOW, requested=2_000),
+        dialect.served(Moment(ASK, levels, ids, NOW), PLAIN, Usage(1, 1)),
+        dialect.counted(Moment(ASK, (), ids, NOW), 1),
+        dialect.refused(Moment(ASK, levels, ids, NOW), Refusal(limit, hint, 9)),
+        dialect.too_large(Moment(ASK, levels, ids, NOW), Refusal(limit, NO_HINT, 2_000)),
         dialect.error(500, None, None, ids, NOW),
     ]
     for reply in replies:
@@ -235,7 +235,7 @@ def test_every_refusal_has_an_id_of_its_own(name: str) -> None:
     ids, hint = Ids(3), Hint("seconds", 2.0)
     seen = defaultdict(set)
     for _ in range(50):
-        reply = dialect.refused(ASK, limit, full(LIMITS), hint, ids, NOW, requested=9)
+        reply = dialect.refused(Moment(ASK, full(LIMITS), ids, NOW), Refusal(limit, hint, 9))
         for header, value in reply.headers:
             if header.endswith(("request-id", "requestid", "correlation-id")):
                 seen[header].add(value)

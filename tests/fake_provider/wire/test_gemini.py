@@ -11,11 +11,14 @@ from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._gemini import Gemini
 from fake_provider._wire._shapes import (
+    NO_HINT,
     Ask,
     BadRequest,
     Content,
     Hint,
     Ids,
+    Moment,
+    Refusal,
     Request,
     ToolCall,
     Usage,
@@ -47,7 +50,7 @@ def refused(limits=PER_DAY, wait_s=12.941102168, form="seconds", ask=ASK):
     """A refusal by the one limit."""
     (limit,) = limits
     hint = Hint(form, wait_s)
-    return DIALECT.refused(ask, limit, full(limits), hint, Ids(0), NOW, requested=1)
+    return DIALECT.refused(Moment(ask, full(limits), Ids(0), NOW), Refusal(limit, hint, 1))
 
 
 # ---------------------------------------------------------------- requests
@@ -253,7 +256,7 @@ def test_vertex_says_no_more_than_that_it_is_exhausted():
 def test_too_large_cannot_be_told_from_any_refusal_but_names_no_wait():
     """The same status and quota; the trace knows better."""
     (limit,) = PER_DAY
-    reply = DIALECT.too_large(ASK, limit, full(PER_DAY), Ids(0), NOW, requested=99)
+    reply = DIALECT.too_large(Moment(ASK, full(PER_DAY), Ids(0), NOW), Refusal(limit, NO_HINT, 99))
     assert reply.status == 429
     assert len(loaded(reply)["error"]["details"]) == 2
 
@@ -296,7 +299,7 @@ def test_a_delay_that_cannot_be_read_is_no_hint(unread):
 
 def test_the_whole_answer_is_pinned():
     """Body of a 200, field by field, in the order and with the spaces of the API."""
-    reply = DIALECT.served(ASK, PLAIN, Usage(17, 12), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(ASK, (), Ids(0), NOW), PLAIN, Usage(17, 12))
     identity = loaded(reply)["responseId"]
     expected = {
         "candidates": [
@@ -323,15 +326,15 @@ def test_the_sdk_s_type_knows_every_field(content):
     """A model that forbids what it does not know takes the answer and each part of its stream."""
     types = pytest.importorskip("google.genai.types")
     kind = types.GenerateContentResponse
-    strict(kind, loaded(DIALECT.served(ASK, content, Usage(17, 12), (), Ids(0), NOW)))
-    for part in loaded(DIALECT.served(LIST, content, Usage(17, 12), (), Ids(0), NOW)):
+    strict(kind, loaded(DIALECT.served(Moment(ASK, (), Ids(0), NOW), content, Usage(17, 12))))
+    for part in loaded(DIALECT.served(Moment(LIST, (), Ids(0), NOW), content, Usage(17, 12))):
         strict(kind, part)
 
 
 def test_both_forms_of_a_stream_say_the_same():
     """Server-sent events end with CR LF twice and without a mark; a list is one JSON text."""
     events, parts = (
-        DIALECT.served(ask, TOOLS, Usage(17, 12), (), Ids(0), NOW) for ask in (SSE, LIST)
+        DIALECT.served(Moment(ask, (), Ids(0), NOW), TOOLS, Usage(17, 12)) for ask in (SSE, LIST)
     )
     assert dict(events.headers)["content-type"] == "text/event-stream"
     assert dict(events.headers)["content-disposition"] == "attachment"
@@ -349,7 +352,7 @@ def test_both_forms_of_a_stream_say_the_same():
 def test_an_error_takes_the_place_of_a_part():
     """In either form the stream can still be read up to its error."""
     for ask, sent in ((LIST, 1), (LIST, 0), (SSE, 1)):
-        reply = DIALECT.served(ask, PLAIN, Usage(1, 9), (), Ids(0), NOW)
+        reply = DIALECT.served(Moment(ask, (), Ids(0), NOW), PLAIN, Usage(1, 9))
         error = DIALECT.stream_error(ask, 503, None, Ids(0), sent)
         text = (b"".join(chunk.data for chunk in reply.chunks[:sent]) + error.data).decode()
         if ask is SSE:
@@ -363,7 +366,7 @@ def test_embeddings_have_the_length_that_was_asked_for():
     def asked(path, given):
         ask = DIALECT.parse(request(raw=json.dumps(given).encode(), path=f"/v1beta/models/{path}"))
         assert (ask.endpoint, ask.max_tokens) == ("embed", 0)
-        return loaded(DIALECT.served(ask, PLAIN, Usage(1, 0), (), Ids(0), NOW))
+        return loaded(DIALECT.served(Moment(ask, (), Ids(0), NOW), PLAIN, Usage(1, 0)))
 
     content = {"content": {"parts": [{"text": "hello"}]}}
     one = asked("gemini-embedding-001:embedContent", {**content, "outputDimensionality": 8})

@@ -10,7 +10,7 @@ from fake_provider._limiters import Level
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._groq import Groq
-from fake_provider._wire._shapes import Ask, Hint, Ids, Usage
+from fake_provider._wire._shapes import Ask, Hint, Ids, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, body, extras, loaded
 
 groq = pytest.importorskip("groq")
@@ -67,7 +67,7 @@ def test_models_are_listed():
 def test_a_refusal_is_worded_and_headed_as_reported():
     """The report's own figures: what is used and requested, the wait, and Go's durations."""
     hint = Hint("seconds", 23.37)
-    reply = DIALECT.refused(ASK, TOKENS, LEVELS, hint, Ids(0), NOW, requested=5_313)
+    reply = DIALECT.refused(Moment(ASK, LEVELS, Ids(0), NOW), Refusal(TOKENS, hint, 5_313))
     assert body(reply).decode() == (
         '{"error":{"message":"Rate limit reached for model `openai/gpt-oss-120b` in organization '
         "`org_01fakeprovider` service tier `on_demand` on tokens per minute (TPM): Limit 8000, "
@@ -94,7 +94,7 @@ def test_tokens_are_those_of_the_minute():
     """A limit on tokens per day is stated by the refusal that it causes, not by headers."""
     (day,) = Limits(tokens_per_day=9_000)
     levels = (Level(TOKENS, 2_197, 0), Level(day, 5, 0))
-    headers = dict(DIALECT.served(ASK, PLAIN, Usage(1, 1), levels, Ids(0), NOW).headers)
+    headers = dict(DIALECT.served(Moment(ASK, levels, Ids(0), NOW), PLAIN, Usage(1, 1)).headers)
     assert headers["x-ratelimit-limit-tokens"] == "8000"
     assert "retry-after" not in headers
 
@@ -183,7 +183,7 @@ def test_a_loop_around_the_sdk_is_told_from_the_sdk_s_own():
 def test_a_refusal_of_a_day_names_the_day():
     """Requests of a day are worded as such, with the type of what is counted."""
     hint = Hint("none", 0.0)
-    reply = DIALECT.refused(ASK, REQUESTS, LEVELS, hint, Ids(0), NOW, requested=1)
+    reply = DIALECT.refused(Moment(ASK, LEVELS, Ids(0), NOW), Refusal(REQUESTS, hint, 1))
     error = loaded(reply)["error"]
     assert (
         "on requests per day (RPD): Limit 1000, Used 2, Requested 1. Need more" in error["message"]

@@ -11,7 +11,7 @@ from fake_provider import Answer, FakeProvider, Fault
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._mistral import Mistral
-from fake_provider._wire._shapes import Ask, Hint, Ids, Usage
+from fake_provider._wire._shapes import Ask, Hint, Ids, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, body, extras, full, loaded
 
 DIALECT = Mistral()
@@ -104,7 +104,7 @@ def test_a_retrying_sdk_backs_off_by_its_own_intervals(sdk):
 def test_a_refusal_has_the_reported_bytes_and_names_no_wait():
     """Body of the report; limits of the minute in the headers, without resets."""
     reply = DIALECT.refused(
-        ASK, LIMITS.limits[0], full(LIMITS), Hint("seconds", 1.0), Ids(0), NOW, requested=1
+        Moment(ASK, full(LIMITS), Ids(0), NOW), Refusal(LIMITS.limits[0], Hint("seconds", 1.0), 1)
     )
     assert reply.status == 429
     assert body(reply) == (
@@ -126,7 +126,7 @@ def test_a_refusal_has_the_reported_bytes_and_names_no_wait():
 def test_a_wait_that_is_asked_for_is_named_all_the_same():
     """A test may ask what the SDK does with a header that this provider does not send."""
     reply = DIALECT.refused(
-        ASK, LIMITS.limits[0], full(LIMITS), Hint("ms", 1.5), Ids(0), NOW, requested=1
+        Moment(ASK, full(LIMITS), Ids(0), NOW), Refusal(LIMITS.limits[0], Hint("ms", 1.5), 1)
     )
     assert dict(reply.headers)["retry-after-ms"] == "1500"
 
@@ -171,7 +171,7 @@ def test_a_request_without_a_key_is_unauthorized():
 
 def test_the_whole_answer_is_pinned():
     """Body of a 200, byte for byte but for its id."""
-    reply = DIALECT.served(ASK, PLAIN, Usage(17, 12), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(ASK, (), Ids(0), NOW), PLAIN, Usage(17, 12))
     identity = loaded(reply)["id"]
     assert len(identity) == 32
     assert body(reply).decode() == (

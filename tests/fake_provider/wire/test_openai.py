@@ -13,7 +13,7 @@ from fake_provider._limiters import Level
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._openai import OpenAI
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Request, Usage
+from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
 from tests.fake_provider.wire.wiring import NOW, SECOND, body, loaded
 
 many = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -142,7 +142,7 @@ def test_a_dated_snapshot_belongs_to_its_model(model, group) -> None:
 
 def test_the_whole_answer_is_pinned() -> None:
     """Body and headers of a 200, byte for byte."""
-    reply = DIALECT.served(ASK, PLAIN, Usage(17, 12), LEVELS, Ids(0), NOW)
+    reply = DIALECT.served(Moment(ASK, LEVELS, Ids(0), NOW), PLAIN, Usage(17, 12))
     assert reply.status == 200
     assert not reply.stream
     identity = loaded(reply)["id"]
@@ -207,7 +207,7 @@ def test_the_whole_answer_is_pinned() -> None:
 
 def test_the_count_of_tokens_is_one_number() -> None:
     """A count is worded as the Responses API does, and states no limit."""
-    reply = DIALECT.counted(ASK, 14, Ids(0), NOW)
+    reply = DIALECT.counted(Moment(ASK, (), Ids(0), NOW), 14)
     assert (reply.status, loaded(reply)) == (
         200,
         {"object": "response.input_tokens", "input_tokens": 14},
@@ -217,7 +217,7 @@ def test_the_count_of_tokens_is_one_number() -> None:
 
 def test_the_whole_stream_is_pinned() -> None:
     """Every chunk of one answer of two tokens, with the usage that was asked for."""
-    reply = DIALECT.served(WITH_USAGE, PLAIN, Usage(17, 2), LEVELS, Ids(0), NOW)
+    reply = DIALECT.served(Moment(WITH_USAGE, LEVELS, Ids(0), NOW), PLAIN, Usage(17, 2))
     identity = json.loads(reply.chunks[0].data[6:])["id"]
     start = (
         f'data: {{"id":"{identity}","object":"chat.completion.chunk","created":{SECOND},'
@@ -255,7 +255,7 @@ def test_a_stream_without_include_usage_has_none() -> None:
     """The usage field appears only if it was asked for."""
     declined = STREAM._replace(body={"stream_options": {"include_usage": False}})
     for ask in (STREAM, declined):
-        reply = DIALECT.served(ask, PLAIN, Usage(17, 2), (), Ids(0), NOW)
+        reply = DIALECT.served(Moment(ask, (), Ids(0), NOW), PLAIN, Usage(17, 2))
         assert b'"usage"' not in body(reply)
         assert len(reply.chunks) == 5
 
@@ -264,7 +264,7 @@ def test_a_stream_without_include_usage_has_none() -> None:
 @given(st.integers(0, 10_000), st.integers(0, 2**32), st.sampled_from([STREAM, WITH_USAGE]))
 def test_every_stream_carries_its_tokens_and_the_whole_text(output_tokens, seed, ask) -> None:
     """Chunks add up to the usage, their texts to the plain answer, at most eight of them."""
-    reply = DIALECT.served(ask, PLAIN, Usage(17, output_tokens), (), Ids(seed), NOW)
+    reply = DIALECT.served(Moment(ask, (), Ids(seed), NOW), PLAIN, Usage(17, output_tokens))
     *chunks, done = [chunk.data for chunk in reply.chunks]
     assert done == b"data: [DONE]\n\n"
     deltas = [
@@ -284,10 +284,10 @@ def test_every_stream_carries_its_tokens_and_the_whole_text(output_tokens, seed,
 def test_any_model_name_is_answered_in_valid_json(model) -> None:
     """Quotes, backslashes, any script and half a surrogate pair survive the round trip."""
     ask = ASK._replace(model=model)
-    served = DIALECT.served(ask, PLAIN, Usage(1, 1), (), Ids(0), NOW)
+    served = DIALECT.served(Moment(ask, (), Ids(0), NOW), PLAIN, Usage(1, 1))
     assert loaded(served)["model"] == model
     hint = Hint("seconds", 1.0)
-    refusal = DIALECT.refused(ask, TOKENS, LEVELS, hint, Ids(0), NOW, requested=654)
+    refusal = DIALECT.refused(Moment(ask, LEVELS, Ids(0), NOW), Refusal(TOKENS, hint, 654))
     assert f"reached for {model} in" in loaded(refusal)["error"]["message"]
     for reply in (served, refusal):
         assert dict(reply.headers)["content-length"] == str(len(body(reply)))
@@ -299,8 +299,8 @@ def test_two_runs_of_one_seed_render_the_same_bytes() -> None:
     def run(seed):
         ids = Ids(seed)
         return [
-            DIALECT.served(ASK, PLAIN, Usage(1, 2), LEVELS, ids, NOW),
-            DIALECT.served(WITH_USAGE, PLAIN, Usage(1, 2), LEVELS, ids, NOW),
+            DIALECT.served(Moment(ASK, LEVELS, ids, NOW), PLAIN, Usage(1, 2)),
+            DIALECT.served(Moment(WITH_USAGE, LEVELS, ids, NOW), PLAIN, Usage(1, 2)),
             DIALECT.error(503, None, None, ids, NOW),
         ]
 

@@ -14,7 +14,7 @@ from openai.types import CreateEmbeddingResponse
 from fake_provider import FakeProvider
 from fake_provider._wire._openai import OpenAI
 from fake_provider._wire._openai_embeddings import vector
-from fake_provider._wire._shapes import BadRequest, Content, Ids, Request, Usage
+from fake_provider._wire._shapes import BadRequest, Content, Ids, Moment, Request, Usage
 from tests.fake_provider.wire.wiring import NOW, loaded, strict
 
 DIALECT = OpenAI()
@@ -57,12 +57,9 @@ def test_both_encodings_carry_the_same_numbers():
     """Base64 is 32-bit floats, low byte first; `float` is a list of numbers."""
     replies = [
         DIALECT.served(
-            parsed(input="hello", dimensions=8, encoding_format=encoding),
+            Moment(parsed(input="hello", dimensions=8, encoding_format=encoding), (), Ids(0), NOW),
             Content(""),
             Usage(2, 0),
-            (),
-            Ids(0),
-            NOW,
         )
         for encoding in ("float", "base64")
     ]
@@ -84,7 +81,7 @@ def test_tokens_may_stand_for_text():
     """An array of tokens is one input, and costs one token each."""
     ask = parsed(input=[1, 2, 3])
     assert (ask.endpoint, ask.characters) == ("embed", 12)
-    reply = DIALECT.served(ask, Content(""), Usage(3, 0), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(ask, (), Ids(0), NOW), Content(""), Usage(3, 0))
     assert len(loaded(reply)["data"]) == 1
     assert len(parsed(input=[[1, 2], [3]]).body["input"]) == 2
 

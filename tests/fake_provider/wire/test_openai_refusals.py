@@ -16,7 +16,7 @@ from fake_provider._wire._headers import go_duration
 from fake_provider._wire._openai import OpenAI
 from fake_provider._wire._openai_errors import error_body
 from fake_provider._wire._openai_headers import limit_headers
-from fake_provider._wire._shapes import Ask, Hint, Ids
+from fake_provider._wire._shapes import NO_HINT, Ask, Hint, Ids, Moment, Refusal
 from tests.fake_provider.wire.wiring import NOW, S, body, full, loaded
 
 many = settings(max_examples=300, deadline=None, derandomize=True, database=None)
@@ -33,7 +33,7 @@ VISIT = "Visit https://platform.openai.com/account/rate-limits to learn more."
 
 def refused(violated=TOKENS, levels=REPORTED, hint=None, requested=654):
     hint = hint or Hint("seconds", 1.046)
-    return DIALECT.refused(ASK, violated, levels, hint, Ids(0), NOW, requested=requested)
+    return DIALECT.refused(Moment(ASK, levels, Ids(0), NOW), Refusal(violated, hint, requested))
 
 
 def message(reply):
@@ -206,7 +206,7 @@ def test_of_two_limits_on_tokens_the_tighter_is_stated() -> None:
 
 def test_a_request_too_large_has_no_hint() -> None:
     """Same status and code as any refusal, another message, no wait."""
-    reply = DIALECT.too_large(ASK, TOKENS, REPORTED, Ids(0), NOW, requested=30_601)
+    reply = DIALECT.too_large(Moment(ASK, REPORTED, Ids(0), NOW), Refusal(TOKENS, NO_HINT, 30_601))
     assert reply.status == 429
     assert loaded(reply)["error"] == {
         "message": (

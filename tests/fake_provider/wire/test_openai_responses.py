@@ -14,7 +14,7 @@ from fake_provider import Answer, FakeProvider, Fault
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._openai import OpenAI
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Request, Usage
+from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
 from tests.fake_provider.wire.wiring import NOW, SECOND, body, extras, full, loaded, strict
 
 DIALECT = OpenAI()
@@ -70,7 +70,7 @@ def test_a_malformed_field_is_a_400_that_names_it(changes, message):
 
 def test_the_whole_answer_has_every_field_that_is_documented():
     """Identity, time, output, usage, and what is repeated of the request, in the SDK's types."""
-    reply = DIALECT.served(ASK, PLAIN, Usage(17, 12), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(ASK, (), Ids(0), NOW), PLAIN, Usage(17, 12))
     whole = strict(Response, loaded(reply), STORE)
     assert whole.id.startswith("resp_")
     assert (whole.object, whole.status, whole.created_at) == ("response", "completed", SECOND)
@@ -95,7 +95,7 @@ def test_the_whole_answer_has_every_field_that_is_documented():
 def test_what_the_request_said_is_repeated():
     """Instructions, metadata and the like come back; a null is what is usual."""
     said = {**GPT, "instructions": "Be brief.", "metadata": {"a": "b"}, "top_p": None}
-    reply = DIALECT.served(ASK._replace(body=said), PLAIN, Usage(1, 1), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(ASK._replace(body=said), (), Ids(0), NOW), PLAIN, Usage(1, 1))
     whole = loaded(reply)
     assert (whole["instructions"], whole["metadata"], whole["top_p"]) == (
         "Be brief.",
@@ -117,7 +117,9 @@ def test_the_sdk_reads_a_response():
 
 def test_a_stream_has_the_documented_events_in_order_and_numbered():
     """Names, numbers and fields of every event, each valid in the SDK's types."""
-    reply = DIALECT.served(ASK._replace(stream=True), TOOLS.content, Usage(9, 7), (), Ids(0), NOW)
+    reply = DIALECT.served(
+        Moment(ASK._replace(stream=True), (), Ids(0), NOW), TOOLS.content, Usage(9, 7)
+    )
     kinds = []
     for number, chunk in enumerate(reply.chunks):
         name, data = chunk.data.decode().removesuffix("\n\n").split("\n")
@@ -174,7 +176,7 @@ def test_a_refusal_is_laid_out_in_two_spaces_and_states_no_limit():
     """Responses were seen refused without the limits' headers; the error's fields are as ever."""
     (limit,) = limits = Limits(tokens_per_minute=30_000)
     hint = Hint("seconds", 1.046)
-    reply = DIALECT.refused(ASK, limit, full(limits), hint, Ids(0), NOW, requested=654)
+    reply = DIALECT.refused(Moment(ASK, full(limits), Ids(0), NOW), Refusal(limit, hint, 654))
     names = {name for name, _ in reply.headers}
     assert not any(name.startswith("x-ratelimit") for name in names)
     assert dict(reply.headers)["retry-after"] == "2"
@@ -192,7 +194,7 @@ def test_a_hint_by_reset_states_the_limit_all_the_same():
     """Where the reset is the only hint, leaving it out would leave none."""
     (limit,) = limits = Limits(tokens_per_minute=30_000)
     hint = Hint("reset", 1.046)
-    reply = DIALECT.refused(ASK, limit, full(limits), hint, Ids(0), NOW, requested=654)
+    reply = DIALECT.refused(Moment(ASK, full(limits), Ids(0), NOW), Refusal(limit, hint, 654))
     assert "x-ratelimit-reset-tokens" in dict(reply.headers)
 
 

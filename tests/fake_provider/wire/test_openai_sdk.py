@@ -9,7 +9,7 @@ import pytest
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._openai import OpenAI
-from fake_provider._wire._shapes import Hint, Usage
+from fake_provider._wire._shapes import NO_HINT, Hint, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, full, transport
 
 DIALECT = OpenAI()
@@ -25,12 +25,12 @@ def sdk(answer):
 
 
 def served(ask, ids):
-    return DIALECT.served(ask, PLAIN, Usage(17, 12), LEVELS, ids, NOW)
+    return DIALECT.served(Moment(ask, LEVELS, ids, NOW), PLAIN, Usage(17, 12))
 
 
 def refused(ask, ids):
     hint = Hint("seconds", 1.046)
-    return DIALECT.refused(ask, LIMITS.limits[0], LEVELS, hint, ids, NOW, requested=654)
+    return DIALECT.refused(Moment(ask, LEVELS, ids, NOW), Refusal(LIMITS.limits[0], hint, 654))
 
 
 def test_the_sdk_reads_a_completion() -> None:
@@ -70,7 +70,9 @@ def test_the_sdk_reads_what_is_too_large_as_a_rate_limit() -> None:
     """The provider gives it the same status and code: only the message tells."""
 
     def answer(ask, ids):
-        return DIALECT.too_large(ask, LIMITS.limits[0], LEVELS, ids, NOW, requested=30_601)
+        return DIALECT.too_large(
+            Moment(ask, LEVELS, ids, NOW), Refusal(LIMITS.limits[0], NO_HINT, 30_601)
+        )
 
     with pytest.raises(openai.RateLimitError, match="Request too large for gpt-4o") as caught:
         sdk(answer).chat.completions.create(**BODY)

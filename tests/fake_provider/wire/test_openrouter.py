@@ -9,7 +9,7 @@ from fake_provider import FakeProvider, Fault
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._openrouter import OpenRouter
-from fake_provider._wire._shapes import Ask, Hint, Ids, Usage
+from fake_provider._wire._shapes import Ask, Hint, Ids, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, body, extras, full, loaded
 
 DIALECT = OpenRouter()
@@ -34,7 +34,7 @@ def test_the_sdk_reads_a_completion_and_who_served_it():
 
 def test_a_stream_opens_with_a_comment_that_the_sdk_skips():
     """The line keeps the connection open while another provider is asked."""
-    reply = DIALECT.served(ASK._replace(stream=True), PLAIN, Usage(1, 1), (), Ids(0), NOW)
+    reply = DIALECT.served(Moment(ASK._replace(stream=True), (), Ids(0), NOW), PLAIN, Usage(1, 1))
     assert reply.chunks[0].data == b": OPENROUTER PROCESSING\n\n"
     with FakeProvider():
         stream = client().chat.completions.create(**CHAT, stream=True)
@@ -49,7 +49,9 @@ def test_a_stream_opens_with_a_comment_that_the_sdk_skips():
 def test_its_own_refusal_holds_the_headers_in_its_body(limits, span, amount):
     """The body of the documentation, with the reset in milliseconds; no header names a wait."""
     hint = Hint("seconds", 12.5)
-    reply = DIALECT.refused(ASK, limits.limits[0], full(limits), hint, Ids(0), NOW, requested=1)
+    reply = DIALECT.refused(
+        Moment(ASK, full(limits), Ids(0), NOW), Refusal(limits.limits[0], hint, 1)
+    )
     assert body(reply).decode() == (
         f'{{"error":{{"message":"Rate limit exceeded: free-models-per-{span}. ","code":429,'
         f'"metadata":{{"headers":{{"X-RateLimit-Limit":"{amount}","X-RateLimit-Remaining":'
@@ -63,7 +65,9 @@ def test_no_hint_is_no_reset():
     """The form `none` leaves the reset out of the body as well."""
     limits = Limits(requests_per_minute=20)
     hint = Hint("none", 12.5)
-    reply = DIALECT.refused(ASK, limits.limits[0], full(limits), hint, Ids(0), NOW, requested=1)
+    reply = DIALECT.refused(
+        Moment(ASK, full(limits), Ids(0), NOW), Refusal(limits.limits[0], hint, 1)
+    )
     assert "X-RateLimit-Reset" not in loaded(reply)["error"]["metadata"]["headers"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from fake_provider import Answer, FakeProvider, Fault
 from fake_provider._limits import Limits
 from fake_provider._wire._anthropic_clouds import own_name
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Request
+from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request
 from fake_provider._wire._vertex import Vertex
 from tests.fake_provider.wire.wiring import NOW, full, loaded
 
@@ -104,7 +104,7 @@ def test_each_limit_has_its_quota(limits, quota):
     """Input, output and all tokens are told apart."""
     (limit,) = limits
     hint = Hint("seconds", 9.0)
-    reply = DIALECT.refused(ASK, limit, full(limits), hint, Ids(0), NOW, requested=1)
+    reply = DIALECT.refused(Moment(ASK, full(limits), Ids(0), NOW), Refusal(limit, hint, 1))
     assert f"aiplatform.googleapis.com/{quota} with" in loaded(reply)["error"]["message"]
     assert not [name for name, _ in reply.headers if name.startswith("retry")]
 
