@@ -101,7 +101,8 @@ class App:
         if body is None:
             await self._send_all(self._too_large(dialect, host, path), send)
             return
-        request = received(scope["method"], host, path, headers, body)
+        query = scope["query_string"].decode("latin-1")
+        request = received(scope["method"], host, path, headers, body, query)
         try:
             exchange = self._desk.begin(request, scope["state"]["peer"], dialect)
         except (Exception, *_OURS) as error:  # noqa: BLE001  (whatever it is, the server goes on)

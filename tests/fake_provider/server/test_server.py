@@ -258,3 +258,23 @@ def test_what_it_does_not_tell_is_an_error(served, method, path, status):
     got, body = request(port_of(served), method, f"/_fake_provider{path}", b"")
     assert got == status
     assert "/_fake_provider/" in json.loads(body)["error"]
+
+
+def test_the_query_of_a_request_reaches_the_dialect():
+    """Azure's version stands in the query, and so does the form of a stream of Gemini's."""
+    chat = {"messages": [{"role": "user", "content": "hello"}]}
+    azure = "/azure/openai/deployments/gpt-5/chat/completions"
+    gemini = "/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent"
+    prompt = {"contents": [{"parts": [{"text": "hello"}]}]}
+    with FakeProvider(**REAL) as provider:
+        headers = {"api-key": "test", "x-goog-api-key": "test", "content-type": "application/json"}
+
+        def post(path, body):
+            url = f"{provider.base_url}{path}"
+            asked = urllib.request.Request(url, json.dumps(body).encode(), headers)
+            with urllib.request.urlopen(asked) as answer:
+                return answer.headers["content-type"], answer.read()
+
+        assert b"chat.completion" in post(f"{azure}?api-version=2024-10-21", chat)[1]
+        assert post(f"{gemini}?alt=sse", prompt)[0].startswith("text/event-stream")
+        assert post(gemini, prompt)[0].startswith("application/json")
