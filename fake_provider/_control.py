@@ -76,14 +76,14 @@ class Control:
             "status": "ok",
             "pid": os.getpid(),
             "elapsed_s": round(self._header().ended_at, 3),
-            "attempts": len(self._desk.stages.records()),
+            "attempts": len(self._desk.stages.intake.records),
         }
 
     def _metrics(self) -> str:
         """Return figures in the text format of Prometheus."""
         app, usage = self.app, resource.getrusage(resource.RUSAGE_SELF)
         rows: list[tuple[str, str, str, float]] = [
-            ("attempts", "gauge", "", len(self._desk.stages.records())),
+            ("attempts", "gauge", "", len(self._desk.stages.intake.records)),
             ("cpu_seconds", "counter", "", usage.ru_utime + usage.ru_stime),
             ("loop_lag_seconds", "gauge", '{quantile="0.99"}', self._lag.usual_s),
             ("loop_lag_seconds", "gauge", '{quantile="1"}', self._lag.worst_s),
@@ -110,7 +110,7 @@ class Control:
 
     async def _send_trace(self, send: Send) -> None:
         """Send the trace as JSON Lines, a batch at a time."""
-        header, records = self._header(), self._desk.stages.records()
+        header, records = self._header(), self._desk.stages.intake.records
         await _send_head(send, 200, ((b"content-type", b"application/jsonl"),))
         await _send_part(send, header_of(header) + "\n")
         # What arrives while it is written is left for the next time.

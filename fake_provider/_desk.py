@@ -112,7 +112,7 @@ class Desk:
         if dialect is None:
             library = "httpx" if peer is None else f"{request.method} {request.path}"
             raise self.refuse(request.host, library)
-        owner = self.stages.callers.owner() if peer is None else peer
+        owner = self.stages.intake.callers.owner() if peer is None else peer
         try:
             return self.stages.begin(request, dialect, owner)
         except AttemptLimit as stop:

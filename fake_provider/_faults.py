@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from fake_provider._numbers import real_number, whole_number
+from fake_provider._stated import one_of, real_number, whole_number
 from fake_provider._wire._shapes import Chunk, Reply
 
 Kind = Literal["error", "cut", "stall", "garbage"]
@@ -95,8 +95,7 @@ class Fault:
 
     def _check_kind(self) -> None:
         """Raise for an unknown kind, and for what does not go with it."""
-        if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        one_of("kind", self.kind, KINDS)
         if self.after is not None:
             whole_number("after", self.after, at_least=0)
         if self.kind == "stall":

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal, get_args
 
 from fake_provider._attempt import HintForm
-from fake_provider._numbers import real_number
+from fake_provider._stated import one_of, real_number
 from fake_provider._wire._shapes import Reply
 
 NS = 1_000_000_000
@@ -38,9 +38,7 @@ class HintStyle:
     skew_s: float = 0.0
 
     def __post_init__(self) -> None:
-        forms = get_args(SentForm)
-        if self.form not in forms:
-            raise ValueError(f"form must be one of {', '.join(forms)}, got {self.form!r}")
+        one_of("form", self.form, get_args(SentForm))
         real_number("pad_s", self.pad_s, "seconds", low=0.0)
         real_number("skew_s", self.skew_s, "seconds")
 
@@ -56,9 +54,7 @@ def hint_style(hint: object) -> HintStyle:
         return hint
     if not isinstance(hint, str):
         raise TypeError(f"hint must be a form or a HintStyle, got {hint!r}")
-    forms = get_args(SentForm)
-    if hint not in forms:
-        raise ValueError(f"hint must be one of {', '.join(forms)}, got {hint!r}")
+    one_of("hint", hint, get_args(SentForm))
     return HintStyle(form=hint)  # type: ignore[arg-type]
 
 

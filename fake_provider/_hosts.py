@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from fake_provider._stated import one_of
 from fake_provider._wire import DIALECTS
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Hosts:
         self, dialect: str | None, answered: Mapping[str, str], allowed: Iterable[str]
     ) -> None:
         if dialect is not None:
-            _check_dialect("dialect", dialect)
+            one_of("dialect", dialect, DIALECTS)
         self._fixed = None if dialect is None else DIALECTS[dialect]
         self._answered = _checked_answered(answered)
         self._allowed = [re.compile(fnmatch.translate(host)) for host in _checked_allowed(allowed)]
@@ -95,12 +96,6 @@ def by_path(path: str, dialects: Iterable[Dialect]) -> Dialect | None:
     return next((dialect for dialect in dialects if dialect.owns(path)), None)
 
 
-def _check_dialect(name: str, value: object) -> None:
-    """Raise for a dialect that there is not."""
-    if value not in DIALECTS:
-        raise ValueError(f"{name} must be one of {', '.join(DIALECTS)}, got {value!r}")
-
-
 def _check_name(name: str, value: str) -> str:
     """Return a host in lower case, or raise for what no request's host could ever equal."""
     if not _NAME.fullmatch(value.lower()):
@@ -117,7 +112,7 @@ def _checked_answered(answered: Mapping[str, str]) -> list[tuple[re.Pattern[str]
         raise TypeError(f"hosts must be a mapping of host to dialect, got {answered!r}")
     rows = []
     for host, dialect in answered.items():
-        _check_dialect(f"hosts[{host!r}]", dialect)
+        one_of(f"hosts[{host!r}]", dialect, DIALECTS)
         name = _check_name("hosts", host)
         rows.append(("*" in name, re.compile(fnmatch.translate(name)), DIALECTS[dialect]))
     rows.sort(key=lambda row: row[0])

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fake_provider._buckets import TokenBucket
 from fake_provider._limiters import Decision, InFlight, Level, Limiter, decide
+from fake_provider._sliding import SlidingWindow
 from fake_provider._tokens import Price, price, settled_price
-from fake_provider._windows import Acceleration, CalendarDay, FixedWindow, SlidingWindow
+from fake_provider._windows import Acceleration, CalendarDay, FixedWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

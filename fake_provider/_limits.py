@@ -19,7 +19,7 @@ from fake_provider._limit import (
     Limit,
     Sharing,
 )
-from fake_provider._numbers import MOST, real_number, whole_number
+from fake_provider._stated import MOST, one_of, real_number, whole_number
 
 # Whoever needs limits needs the words that they are stated in.
 __all__ = [
@@ -111,14 +111,14 @@ class Limits:
         shares = "shares of the cost"
         settings: dict[str, Any] = {
             "window": real_number("window", window, "seconds", above=0.0),
-            "algorithm": _one_of("algorithm", algorithm, ALGORITHMS),
+            "algorithm": one_of("algorithm", algorithm, ALGORITHMS),
             "charge_rejected": real_number(
                 "charge_rejected", charge_rejected, shares, low=0.0, high=1.0
             ),
-            "charge": _one_of("charge", charge, CHARGES),
+            "charge": one_of("charge", charge, CHARGES),
             "charge_cached": real_number("charge_cached", charge_cached, shares, low=0.0, high=1.0),
             "output_factor": whole_number("output_factor", output_factor),
-            "scope": _one_of("scope", scope, SCOPES),
+            "scope": one_of("scope", scope, SCOPES),
             "growth": real_number("growth", growth, "usages of the window before", above=1.0),
             "timezone": _checked_zone(timezone),
         }
@@ -196,8 +196,7 @@ class Limits:
         """
         from fake_provider._presets import PRESETS
 
-        if not isinstance(name, str) or name not in PRESETS:
-            raise ValueError(f"preset must be one of {', '.join(sorted(PRESETS))}, got {name!r}")
+        one_of("preset", name, sorted(PRESETS))
         return PRESETS[name].limits
 
     def __add__(self, other: Limits) -> Limits:
@@ -285,13 +284,6 @@ def _burst_owner(
             f"{given[0]}={value!r} belongs to one limit, and {len(owners)} are stated: {remedy}"
         )
     return owners[0]
-
-
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
-    """Return `value` if it is one of the allowed words."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    return str(value)
 
 
 def _checked_zone(name: object) -> str:

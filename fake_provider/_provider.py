@@ -4,38 +4,38 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from fake_provider._answer import Answer
+from fake_provider._clocks import clock_for
 from fake_provider._desk import Desk
 from fake_provider._faults import Fault
 from fake_provider._hints import HintStyle, SentForm, hint_style
 from fake_provider._hosts import HOST, Hosts
+from fake_provider._intake import Watcher
 from fake_provider._limits import Algorithm, Limits
 from fake_provider._lineage import Lineage
-from fake_provider._numbers import real_number, whole_number
 from fake_provider._recorder import NS
 from fake_provider._script import Script, as_script
 from fake_provider._service import ServiceTime, service_time
-from fake_provider._stages import Model, Stages, Watcher
+from fake_provider._serving import Serving
+from fake_provider._stages import Model, Stages
+from fake_provider._stated import one_of, whole_number
 from fake_provider._tokens import CostModel, Tokens
 from fake_provider._trace import Trace
 from fake_provider._wire import variables
-from fake_provider.virtual_time import RealClock, VirtualClock
+from fake_provider.virtual_time import VirtualClock
 
 if TYPE_CHECKING:
-    from fake_provider._server import Server
     from fake_provider._transport import ProviderTransport
 
-CLOCKS = ("virtual", "real")
 DOORS = ("in-process", "server")
 REAL_RESOLUTION_S = 5e-3
 VIRTUAL_RESOLUTION_S = 1e-6
-LOCAL = "127.0.0.1"
 
 
 class FakeProvider:
@@ -160,25 +160,21 @@ class FakeProvider:
         )
         self._dialect = dialect
         names = Hosts(dialect, {} if hosts is None else hosts, allow_hosts)
-        self._serves = _one_of("door", door, DOORS) == "server"
-        self.clock: VirtualClock | RealClock
-        if not isinstance(strict_clock, bool):
-            raise TypeError(f"strict_clock must be True or False, got {strict_clock!r}")
-        # Made for either clock, so that its arguments are checked before the clock is switched.
-        virtual = VirtualClock(
+        self._serves = one_of("door", door, DOORS) == "server"
+        self.clock = clock_for(
+            clock,
             start,
             schedule=schedule,
             seed=self._model.seed,
-            limit=real_number("stop_after", stop_after, "seconds", above=0.0),
+            stop_after=stop_after,
             strict=strict_clock,
         )
-        self._virtual = _one_of("clock", clock, CLOCKS) == "virtual"
+        self._virtual = isinstance(self.clock, VirtualClock)
         if self._serves and self._virtual:
             raise ValueError(
                 'door="server" needs clock="real", since other processes have no part in a '
                 f"virtual clock, got clock={clock!r}"
             )
-        self.clock = virtual if self._virtual else RealClock()
         self._open = ExitStack()
         self._scripts: list[Script] = []
         self._watchers: list[Watcher] = []
@@ -186,22 +182,21 @@ class FakeProvider:
         self._started_at = 0.0
         self._desk = Desk(names, self.clock, self._new_stages())
         self._closed: Trace | None = None
-        self._server: Server | None = None
-        self._late_s = 0.0
+        self._serving = Serving(self._desk, self._header)
 
     # ------------------------------------------------------------------ what a user reads
 
     @property
     def base_url(self) -> str:
         """Origin that the provider answers for any dialect; the dialect goes by the path."""
-        return f"https://{HOST}" if self._server is None else self._server.base_url
+        server = self._serving.server
+        return f"https://{HOST}" if server is None else server.base_url
 
     @property
     def env(self) -> dict[str, str]:
         """Variables that point the SDKs at the provider; they are set while it is open."""
-        if self._server is not None:
-            return self._server.env
-        return variables(os.environ, self._dialect)
+        server = self._serving.server
+        return variables(os.environ, self._dialect) if server is None else server.env
 
     @property
     def transport(self) -> ProviderTransport:
@@ -252,9 +247,7 @@ class FakeProvider:
         """Return the seconds below which two instants cannot be told apart."""
         if self._virtual:
             return VIRTUAL_RESOLUTION_S
-        if self._server is not None:
-            self._late_s = self._server.lag.usual_s
-        return max(REAL_RESOLUTION_S, self._late_s)
+        return max(REAL_RESOLUTION_S, self._serving.late_s)
 
     def _start_over(self) -> None:
         """Begin an empty trace, with limits untouched and random numbers at their start."""
@@ -284,7 +277,7 @@ class FakeProvider:
             opening.enter_context(doors)
             opening.enter_context(guard(self._desk))
             if self._serves:
-                opening.enter_context(self._serving())
+                opening.enter_context(self._serving.opened(self.reset))
             opening.enter_context(environment(self.env))
             opening.callback(self._lineage.close)
             self._lineage.open()
@@ -299,9 +292,8 @@ class FakeProvider:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._server is not None:
-            # What is under way ends with the server, and belongs to the trace.
-            self._server.stop()
+        # What is under way ends with the server, and belongs to the trace.
+        self._serving.stop()
         self._end()
         self._open.__exit__(kind, error, traceback)
 
@@ -315,24 +307,7 @@ class FakeProvider:
         """Answer no longer, and keep the trace."""
         self._closed = self.trace
         self._desk.is_open = False
-        self._desk.stages.calls.forget()
-
-    @contextmanager
-    def _serving(
-        self, host: str = LOCAL, port: int = 0, reset: Callable[[], None] | None = None
-    ) -> Iterator[None]:
-        """Open the door for other processes."""
-        from fake_provider._server import Server
-
-        server = Server(self._desk, self._header, reset or self.reset, host, port)
-        server.start()
-        self._server = server
-        try:
-            yield
-        finally:
-            server.stop()
-            self._late_s = server.lag.usual_s
-            self._server = None
+        self._desk.stages.intake.calls.forget()
 
     # ------------------------------------------------------------------ helpers
 
@@ -344,10 +319,3 @@ class FakeProvider:
     def _now_ns(self) -> int:
         """Return nanoseconds since the trace began."""
         return self.clock.now_ns
-
-
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
-    """Return `value` if it is one of the allowed words."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    return str(value)

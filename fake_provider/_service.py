@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fake_provider._numbers import real_number
+from fake_provider._stated import real_number
 from fake_provider._wire._shapes import Chunk, Reply
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fake_provider._attempt import Attempt
-from fake_provider._callers import Callers
-from fake_provider._calls import Calls
-from fake_provider._errors import AttemptLimit
 from fake_provider._exchange import Exchange
 from fake_provider._faults import TERMINAL_CODES, Fault, error_code, overridden
 from fake_provider._hints import HintStyle, names_reset, read_hint
+from fake_provider._intake import Intake, Watcher
 from fake_provider._ledger import Ledger
 from fake_provider._limits import Limits
 from fake_provider._lineage import Lineage
-from fake_provider._peers import Peer, RemoteCall, RemoteCalls
-from fake_provider._recorder import NS, Record, Recorder
+from fake_provider._peers import Peer
+from fake_provider._recorder import NS, Record
 from fake_provider._replies import Replies
 from fake_provider._script import Arrival, Script, ask_scripts
 from fake_provider._service import ServiceTime
@@ -38,16 +34,8 @@ from fake_provider._wire._shapes import (
     Shelf,
 )
 
-Watcher = Callable[[Record], None]
-
-MAX_ATTEMPTS = 1_000
-# More than a fleet of 10,000 that starts together, or a load test without service time; it takes
-# about two minutes of real time.
-MAX_AT_ONCE = 100_000
 TERMINAL_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 422})
 OVERLOADED = frozenset({503, 529})
-
-_AWS_ATTEMPT = re.compile(r"\battempt=([1-9]\d{0,5})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +80,9 @@ class Stages:
     ) -> None:
         # A script may read the trace while it decides.
         self._lock = threading.RLock()
-        self._recorder = Recorder()
-        self.callers = Callers(lineage)
-        self.calls = Calls(lineage)
-        self._remote = RemoteCalls(self.calls)
+        self.intake = Intake(lineage, watchers, model.seed)
         self._model = model
         self._scripts = scripts
-        self._watchers = watchers
         self._now_ns = now_ns
         self._wall_start_ns = wall_start_ns
         # Days and minutes begin by the provider's own clock.
@@ -106,11 +90,7 @@ class Stages:
         self._ledger = Ledger(model.limits, wall_start_ns + skew_ns)
         self._replies = Replies(model.hint, Ids(model.seed))
         self._service_rng = random.Random(f"service time {model.seed}")
-        self._bodies: dict[str, int] = {}
-        self._key_ids: dict[str, str] = {}
         self._shelves: dict[str, Shelf] = {}
-        self._last_ns = -1
-        self._at_once = 0
 
     def begin(self, request: Request, dialect: Dialect, owner: Scope | Peer) -> Exchange:
         """Take a request up to its answer.
@@ -124,34 +104,30 @@ class Stages:
             AttemptLimit: Its call has made more attempts than any policy would.
         """
         with self._lock:
-            before = len(self._recorder.records)
+            before = len(self.intake.records)
             try:
                 return self._begin(request, dialect, owner)
             except Exception:
-                for record in self._recorder.records[before:]:
+                for record in self.intake.records[before:]:
                     record.status, record.reason = 500, "provider-error"
                     record.ended_ns = record.arrived_ns
-                    self._ended(record, failed=True, now_ns=record.arrived_ns)
+                    self.intake.ended(record, failed=True, now_ns=record.arrived_ns)
                 raise
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return every attempt as far as it has come."""
         with self._lock:
-            return self._recorder.attempts()
-
-    def records(self) -> list[Record]:
-        """Return the attempts themselves, which go on changing while they are served."""
-        return self._recorder.records
+            return self.intake.attempts()
 
     def _begin(self, request: Request, dialect: Dialect, owner: Scope | Peer) -> Exchange:
         """Parse, place, decide, answer."""
         now_ns = self._now_ns()
-        self._count_at_once(now_ns)
+        self.intake.count_at_once(now_ns)
         wall_ns = self._wall_start_ns + round(self._model.hint.skew_s * NS) + now_ns
         try:
             ask = dialect.parse(request)
         except BadRequest as error:
-            record = self._record(dialect, request, owner, now_ns)
+            record = self.intake.record(dialect, request, owner, now_ns)
             record.reason = error.kind
             reply = self._replies.malformed(dialect, error, wall_ns)
             return self._exchange(reply, record, wall_ns)
@@ -160,7 +136,7 @@ class Stages:
         cost = self._model.costs.cost(ask.body, ask.characters, ask.max_tokens)
         if ask.endpoint == "count_tokens":
             return self._unrecorded(self._count(dialect, request, ask, cost, now_ns, wall_ns))
-        record = self._record(dialect, request, owner, now_ns)
+        record = self.intake.record(dialect, request, owner, now_ns)
         record.model, record.model_class = ask.model, dialect.model_class(ask.model)
         record.input_tokens, record.output_tokens = cost.input_tokens, cost.output_tokens
         record.max_tokens, record.cost = ask.max_tokens, cost
@@ -173,63 +149,14 @@ class Stages:
                 reply = self._break(dialect, ask, record, reply, fault)
         return self._exchange(reply, record, wall_ns)
 
-    def _record(
-        self, dialect: Dialect, request: Request, owner: Scope | Peer, now_ns: int
-    ) -> Record:
-        """Place an attempt in its call and begin its record."""
-        hashed = hashlib.blake2b(request.path.encode(), digest_size=6)
-        hashed.update(request.body)
-        digest = hashed.hexdigest()
-        sdk_retry = _sdk_retry(request.headers)
-        self._bodies[digest] = self._bodies.get(digest, 0) + 1
-        stated = self.callers.stated_name(request.headers)
-        if isinstance(owner, Peer):
-            place, label = self._remote.place(owner, stated, digest, sdk_retry)
-        else:
-            place = self.calls.place(owner, stated, digest, sdk_retry, now_ns)
-            label = stated or self.callers.label(owner)
-        record = Record(
-            index=len(self._recorder.records),
-            place=place,
-            digest=digest,
-            caller=label,
-            sdk_retry=sdk_retry,
-            key=self._key_id(dialect.api_key(request)),
-            host=request.host,
-            dialect=dialect.name,
-            arrived_ns=now_ns,
-        )
-        self._recorder.records.append(record)
-        if place.attempt > MAX_ATTEMPTS:
-            record.status, record.reason, record.ended_ns = 429, "stopped", now_ns
-            own = (one for one in self._recorder.records if one.place.call is place.call)
-            began_ns = next(own).arrived_ns
-            raise AttemptLimit(
-                f"one call of {record.caller} made {place.attempt:,} attempts in "
-                f"{(now_ns - began_ns) / NS:,.3f} s: the run was stopped, "
-                "since its code never would"
-            )
-        return record
-
-    def _count_at_once(self, now_ns: int) -> None:
-        """Stop a loop in which no time passes: no limit of time or attempts would ever end it."""
-        if now_ns != self._last_ns:
-            self._last_ns, self._at_once = now_ns, 0
-        self._at_once += 1
-        if self._at_once > MAX_AT_ONCE:
-            raise AttemptLimit(
-                f"{self._at_once:,} requests arrived at {now_ns / NS:,.3f} s, and no time passes: "
-                "the run was stopped, since its code never would"
-            )
-
     def _scripted(self, record: Record, ask: Ask) -> tuple[Fault | None, Content]:
         """Return the scripts' fault, if one has any, and the content of an answer."""
         if not self._scripts:
             return None, PLAIN
         arrival = Arrival(
             at=record.arrived_ns / NS,
-            number=len(self._recorder.records) - 1,
-            nth=self._bodies[record.digest] - 1,
+            number=len(self.intake.records) - 1,
+            nth=self.intake.earlier(record),
             caller=record.caller,
             attempt=record.place.attempt,
             body=ask.body,
@@ -300,7 +227,7 @@ class Stages:
         wall_ns: int,
     ) -> Reply:
         """Answer a request for a token count, which has its own limit."""
-        key, group = self._key_id(dialect.api_key(request)), dialect.model_class(ask.model)
+        key, group = self.intake.key_id(dialect.api_key(request)), dialect.model_class(ask.model)
         decision = self._ledger.admit(key, group, cost, now_ns, endpoint="count_tokens")
         if decision.admitted:
             return self._replies.counted(dialect, ask, cost, wall_ns)
@@ -308,7 +235,7 @@ class Stages:
 
     def _manage(self, dialect: Dialect, request: Request, wall_ns: int) -> Reply:
         """Answer a request that runs no model."""
-        key = self._key_id(dialect.api_key(request))
+        key = self.intake.key_id(dialect.api_key(request))
         shelf = self._shelves.setdefault(f"{dialect.name} {key}", {})
         return self._replies.managed(dialect, request, shelf, wall_ns)
 
@@ -342,35 +269,4 @@ class Stages:
                 key, group = record.key, record.model_class
                 self._ledger.settle(key, group, record.cost, record.arrived_ns, now_ns)
                 self._ledger.release(key, group)
-            self._ended(record, failed=failed, now_ns=now_ns)
-
-    def _ended(self, record: Record, *, failed: bool, now_ns: int) -> None:
-        """Tell those who follow calls, and those who watch, that an attempt has ended."""
-        call = record.place.call
-        if isinstance(call, RemoteCall):
-            self._remote.ended(call, failed=failed)
-        else:
-            self.calls.ended(call, failed=failed, now_ns=now_ns)
-        for watch in self._watchers:
-            watch(record)
-
-    def _key_id(self, key: str) -> str:
-        """Return eight hex digits that stand for an API key."""
-        identity = self._key_ids.get(key)
-        if identity is None:
-            salt = self._model.seed.to_bytes(8, "big")
-            identity = hashlib.blake2b(key.encode(), digest_size=4, key=salt).hexdigest()
-            self._key_ids[key] = identity
-        return identity
-
-
-def _sdk_retry(headers: Mapping[str, str]) -> int | None:
-    """Return the SDK's own retry counter, if it sent one that can be read.
-
-    AWS's SDKs count attempts from 1: `amz-sdk-request: attempt=2; max=3`.
-    """
-    value = headers.get("x-stainless-retry-count", "")
-    if value.isdecimal():
-        return int(value)
-    found = _AWS_ATTEMPT.search(headers.get("amz-sdk-request", ""))
-    return int(found[1]) - 1 if found else None
+            self.intake.ended(record, failed=failed, now_ns=now_ns)

@@ -47,7 +47,7 @@ def standalone(
 
             def note(record: Record) -> None:
                 # What began before a reset ends in nobody's trace.
-                records = provider._desk.stages.records()
+                records = provider._desk.stages.intake.records
                 if record.index < len(records) and records[record.index] is record:
                     journal.add(record)
 
@@ -56,5 +56,5 @@ def standalone(
                 journal.restart(provider._header())
 
             provider._watchers.append(note)
-        with provider._serving(host, port, reset):
+        with provider._serving.opened(reset, host, port):
             yield

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from fake_provider._limit import TOKEN_KINDS, Limit
-from fake_provider._numbers import whole_number
+from fake_provider._stated import whole_number
 
 CHARACTERS_PER_TOKEN = 4
 DEFAULT_OUTPUT_TOKENS = 50

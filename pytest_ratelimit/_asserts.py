@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fake_provider import Trace
-from fake_provider._numbers import real_number, whole_number
+from fake_provider._stated import real_number, whole_number
 from pytest_ratelimit._accepted import accepted
 from pytest_ratelimit._checks import too_few_refused
 from pytest_ratelimit._findings import CODES, Finding

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fake_provider import Arrival, FakeProvider, Fault, Trace, caller
+from fake_provider._stated import one_of
 from fake_provider.virtual_time import RunStopped
 
 Sdk = Literal["anthropic", "openai"]
@@ -64,8 +65,7 @@ def drive(
         Exception: What `work` raised, if none of its requests reached the provider.
     """
     __tracebackhide__ = True
-    if sdk not in _CLIENTS:
-        raise ValueError(f"sdk must be one of {', '.join(_CLIENTS)}, got {sdk!r}")
+    one_of("sdk", sdk, _CLIENTS)
     takes_client = _takes_client(work)
     turns = len(starts) if callers is None else callers
     rows = [_Row(f"caller-{n % turns}", start, calls) for n, start in enumerate(starts)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from fake_provider import FakeProvider, Limits, Trace
-from fake_provider._numbers import real_number, whole_number
+from fake_provider._stated import one_of, real_number, whole_number
 from pytest_ratelimit._driver import Sdk, Work, drive
 
 Start = Literal["herd", "staggered", "waves"]
@@ -50,8 +50,7 @@ class Workload:
         whole_number("seed", self.seed, at_least=0)
         real_number("gap_s", self.gap_s, "seconds", low=0.0)
         real_number("latency_s", self.latency_s, "seconds", low=0.0)
-        if self.start not in STARTS:
-            raise ValueError(f"start must be one of {', '.join(STARTS)}, got {self.start!r}")
+        one_of("start", self.start, STARTS)
         if not isinstance(self.limits, Limits):
             raise TypeError(f"limits must be a Limits(...) value, got {self.limits!r}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from fake_provider import Limits
-from fake_provider._numbers import whole_number
+from fake_provider._stated import whole_number
 from pytest_ratelimit._workload import STARTS, Start, Workload
 
 __all__ = ["Start", "Workload", "limits", "workloads"]

@@ -12,7 +12,7 @@ def current_frames() -> dict[int, FrameType]:
     """The innermost frame of every thread, by the thread's number.
 
     The garbage collector is off meanwhile: a collection inside ``sys._current_frames``, which makes
-    a frame object for each thread, blocks the process for ever (fixed in Python 3.11.8 and 3.12.2).
+    a frame object for each thread, has blocked a process of Python 3.11.7 for ever.
     """
     with _one_at_a_time:
         collects = gc.isenabled()

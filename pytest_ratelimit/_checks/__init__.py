@@ -6,13 +6,13 @@ import gc
 import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from fake_provider._trace import Trace
 from pytest_ratelimit._checks._amplification import judge_storm, judge_work
 from pytest_ratelimit._checks._backoff import judge_delays, judge_growth
 from pytest_ratelimit._checks._bounds import judge_bounds
-from pytest_ratelimit._checks._budgets import judge_cold_start, judge_overrun, judge_oversize
+from pytest_ratelimit._checks._budgets import judge_overrun, judge_oversize
+from pytest_ratelimit._checks._cold_start import judge_cold_start
 from pytest_ratelimit._checks._digest import Digest
 from pytest_ratelimit._checks._evidence import (
     judge_evidence,
@@ -37,16 +37,11 @@ from pytest_ratelimit._checks._starvation import judge_starvation
 from pytest_ratelimit._checks._synchronization import herd_drain_s, judge_synchronization
 from pytest_ratelimit._checks._terminal import judge_terminal
 from pytest_ratelimit._checks._waves import measure_waves
-from pytest_ratelimit._findings import SEVERITIES
-
-if TYPE_CHECKING:
-    from pytest_ratelimit._findings import Finding
 
 __all__ = [
     "CHECKED",
     "Judgement",
     "Policy",
-    "check",
     "inconclusive",
     "judge",
     "too_few_refused",
@@ -166,24 +161,6 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def check(trace: Trace, policy: Policy = _DEFAULT) -> list[Finding]:
-    """Judge a trace by every check, and return what they found.
-
-    Args:
-        trace: The trace.
-        policy: The thresholds to judge it by.
-
-    Returns:
-        The findings: errors, then warnings, then notes, each by code.
-
-    Raises:
-        TypeError: `trace` is no trace, or `policy` no policy.
-    """
-    __tracebackhide__ = True
-    found = [f for judgement in judge(trace, policy).values() for f in judgement.findings]
-    return sorted(found, key=lambda f: (SEVERITIES.index(f.severity), f.code))
 
 
 def expect(trace: object, policy: object) -> None:

@@ -1,4 +1,4 @@
-"""Budgets (RL201, RL202, RL203): was more asked for than the limit or the budget allows?"""
+"""Budgets (RL201, RL203): was more asked for than the limit or the budget allows?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_ratelimit._checks._demand import (
 )
 from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import amount, instant, many, names, seconds, were
+from pytest_ratelimit._checks._text import amount, instant, many, names, seconds
 from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
     from fake_provider._limits import Limit
     from pytest_ratelimit._checks._digest import Digest
 
-# Calls that start within this time of each other, in seconds, are one wave.
-_WAVE_S = 1.0
 _NOT_WINDOWED = ("concurrent", "count_tokens")
 _FIXED = ("fixed-window", "calendar-day")
 _SIZED = ("tokens", "input_tokens", "output_tokens")
 
 
-class _Overrun(NamedTuple):
+class Overrun(NamedTuple):
     """Demand above a limit.
 
     Args:
@@ -57,7 +55,7 @@ def judge_overrun(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
             enough to spread.
     """
     policy, trace = digest.policy, digest.trace
-    limits = _windowed(digest)
+    limits = windowed(digest)
     if not limits and not policy.states_budget:
         return Judgement.unjudged("no limit was enforced, and no budget is stated")
     worst = max(_overruns(digest, limits), key=lambda o: o.demand / o.allowed, default=None)
@@ -71,12 +69,12 @@ def judge_overrun(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
     return Judgement.of(*stated, None if worst is None else _overrun_finding(worst, severe=severe))
 
 
-def _windowed(digest: Digest) -> list[Limit]:
+def windowed(digest: Digest) -> list[Limit]:
     """Return the limits that hold for a window of time."""
     return [limit for limit in digest.trace.limits if limit.kind not in _NOT_WINDOWED]
 
 
-def _demanding(digest: Digest, limit: Limit) -> dict[tuple[str | None, ...], list[Attempt]]:
+def demanding(digest: Digest, limit: Limit) -> dict[tuple[str | None, ...], list[Attempt]]:
     """Return the attempts that limits decided on, by what shares one count of this limit."""
     pools: dict[tuple[str | None, ...], list[Attempt]] = defaultdict(list)
     for attempt in digest.demanding:
@@ -85,10 +83,10 @@ def _demanding(digest: Digest, limit: Limit) -> dict[tuple[str | None, ...], lis
     return pools
 
 
-def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
+def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[Overrun]:
     """Yield the worst window of each limit that was overrun."""
     for limit in limits:
-        for attempts in _demanding(digest, limit).values():
+        for attempts in demanding(digest, limit).values():
             times = [attempt.arrived_at for attempt in attempts]
             amounts = [cost(attempt, limit) for attempt in attempts]
             if limit.refills:
@@ -108,10 +106,10 @@ def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
                 members = attempts[peak.first : peak.last + 1]
                 demand, allowed = peak.amount, float(limit.capacity)
             if members and demand > allowed:
-                yield _Overrun(limit, demand, allowed, members)
+                yield Overrun(limit, demand, allowed, members)
 
 
-def _overrun_finding(overrun: _Overrun, *, severe: bool) -> Finding:
+def _overrun_finding(overrun: Overrun, *, severe: bool) -> Finding:
     """Return the finding about the worst window."""
     limit, attempts = overrun.limit, overrun.attempts
     first, last = attempts[0].arrived_at, attempts[-1].arrived_at
@@ -202,78 +200,6 @@ def _in_flight_finding(digest: Digest, budget: float) -> Finding | None:
         remedy=f"hold a semaphore of tokens, {amount(budget)} in all, while a request is served.",
         attempts=tuple(attempt.index for attempt in flying),
     )
-
-
-def judge_cold_start(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
-    """Return the judgement on RL202; a burst that the test declares is on purpose.
-
-    Args:
-        digest: The trace's digest.
-        unguided: As for `judge_overrun`.
-    """
-    limits = _windowed(digest)
-    if not limits:
-        return Judgement.unjudged("no limit was enforced")
-    if digest.policy.burst_declared:
-        return Judgement.of()
-    worst = max(_cold_waves(digest, limits), key=lambda o: o.demand / o.allowed, default=None)
-    if worst is None:
-        return Judgement.of()
-    again = bool(unguided & {a.index for a in digest.trace.refused})
-    limit, attempts = worst.limit, worst.attempts
-    what = f" of {many(round(worst.demand), 'token')}" if limit.unit == "tokens" else ""
-    each = worst.demand / len(attempts)
-    refused = sum(attempt.refused for attempt in attempts)
-    fits = max(1, int(worst.allowed // each)) if each else len(attempts)
-    return Judgement.of(
-        Finding(
-            code="RL202",
-            severity="error" if again or digest.policy.states_budget else "warning",
-            summary=f"{many(len(attempts), 'call')}{what} started together, and {limit.name} "
-            f"admits {amount(worst.allowed)}",
-            evidence=(
-                (
-                    f"They arrived within {seconds(_WAVE_S)} from "
-                    f"{instant(attempts[0].arrived_at)} on; "
-                    f"{refused:,} of them {were(refused)} refused."
-                ),
-            ),
-            cause="all callers start at once, each as if it were alone.",
-            remedy=f"start {fits:,} at a time, or take each call's cost from one shared budget "
-            "before it is sent.",
-            attempts=tuple(attempt.index for attempt in attempts),
-        )
-    )
-
-
-def _cold_waves(digest: Digest, limits: list[Limit]) -> Iterator[_Overrun]:
-    """Yield the first waves, at the start and after idle times, that exceed a limit."""
-    for limit in limits:
-        for attempts in _demanding(digest, limit).values():
-            for wave in _first_waves(attempts, limit.window):
-                demand = float(sum(cost(attempt, limit) for attempt in wave))
-                refill = limit.rate * (wave[-1].arrived_at - wave[0].arrived_at)
-                bucket = limit.refills
-                allowed = limit.capacity + (refill if bucket else 0.0)
-                # One caller's calls in a row are no burst: each starts when the last has ended.
-                if demand > allowed and len({attempt.caller for attempt in wave}) > 1:
-                    yield _Overrun(limit, demand, allowed, wave)
-
-
-def _first_waves(attempts: list[Attempt], idle_s: float) -> Iterator[list[Attempt]]:
-    """Yield the first attempts of calls within a second of the start or of an idle time."""
-    wave: list[Attempt] = []
-    before = float("-inf")
-    for attempt in attempts:
-        if attempt.arrived_at - before >= idle_s:
-            if wave:
-                yield wave
-            wave = [] if attempt.is_retry else [attempt]
-        elif wave and not attempt.is_retry and attempt.arrived_at - wave[0].arrived_at <= _WAVE_S:
-            wave.append(attempt)
-        before = attempt.arrived_at
-    if wave:
-        yield wave
 
 
 def judge_oversize(digest: Digest) -> Judgement:

@@ -17,9 +17,10 @@ from typing import Any
 from anthropic import Anthropic, AsyncAnthropic
 
 from fake_provider import FakeProvider, Limits, ServiceTime, Trace
-from pytest_ratelimit._checks import Policy, check
+from pytest_ratelimit._checks import Policy
 from pytest_ratelimit._demo import broken, repaired
 from pytest_ratelimit._findings import Finding
+from pytest_ratelimit._tolerance import check
 
 TOKENS_PER_CALL = 40_500
 LIMITS = Limits(

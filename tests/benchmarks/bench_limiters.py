@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from fake_provider._ledger import LIMITERS, Ledger, limiter_for
 from fake_provider._limiters import decide
 from fake_provider._limits import Limits
+from fake_provider._sliding import SlidingWindow
 from fake_provider._tokens import Cost
-from fake_provider._windows import SlidingWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,8 @@ from fake_provider._buckets import TokenBucket
 from fake_provider._ledger import limiter_for
 from fake_provider._limiters import InFlight, Level, Limiter, decide
 from fake_provider._limits import Limit, Limits
-from fake_provider._windows import Acceleration, CalendarDay, FixedWindow, SlidingWindow
+from fake_provider._sliding import SlidingWindow
+from fake_provider._windows import Acceleration, CalendarDay, FixedWindow
 
 S = 1_000_000_000
 exact = settings(max_examples=300, deadline=None, derandomize=True, database=None)

@@ -28,7 +28,7 @@ ENOUGH = threading.Event()
 @pytest.fixture
 def few(monkeypatch):
     """Stop a call after a few attempts, so that a test takes little real time."""
-    monkeypatch.setattr("fake_provider._stages.MAX_ATTEMPTS", FEW)
+    monkeypatch.setattr("fake_provider._intake.MAX_ATTEMPTS", FEW)
 
 
 @pytest.fixture(autouse=True)
@@ -286,7 +286,7 @@ def counts(post):
 )
 def test_a_loop_that_takes_no_virtual_time_is_stopped(endless, options, script, monkeypatch):
     """Requests without number at one instant end the run, be they calls of their own or none."""
-    monkeypatch.setattr("fake_provider._stages.MAX_AT_ONCE", MANY // 2)
+    monkeypatch.setattr("fake_provider._intake.MAX_AT_ONCE", MANY // 2)
     with FakeProvider(**options) as provider:
         provider.script(script)
         client = httpx2.Client(

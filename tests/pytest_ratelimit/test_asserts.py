@@ -23,8 +23,9 @@ from pytest_ratelimit import (
     assert_within_budget,
 )
 from pytest_ratelimit._accepted import Accepted, accepting
-from pytest_ratelimit._checks import Policy, check, judge
+from pytest_ratelimit._checks import Policy, judge
 from pytest_ratelimit._findings import Finding
+from pytest_ratelimit._tolerance import check
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import cold_start, replay
 from tests.pytest_ratelimit.simulation import attempt, chains, refusal, trace_of

@@ -10,13 +10,14 @@ import pytest
 
 from fake_provider._limits import Limit, Limits
 from fake_provider._trace import Trace
-from pytest_ratelimit._checks import CHECKED, Judgement, Policy, check, judge
+from pytest_ratelimit._checks import CHECKED, Judgement, Policy, judge
 from pytest_ratelimit._checks._digest import Digest
 from pytest_ratelimit._checks._goodput import judge_goodput, judge_throttle
 from pytest_ratelimit._checks._replays import judge_output, judge_running
 from pytest_ratelimit._checks._sharing import judge_concurrency, judge_sharing
 from pytest_ratelimit._checks._starvation import judge_starvation
 from pytest_ratelimit._findings import CODES, SEVERITIES
+from pytest_ratelimit._tolerance import check
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import probe, replay
 from tests.pytest_ratelimit.simulation import Simulation, attempt, chains, refusal, trace_of

@@ -6,7 +6,8 @@ import pytest
 
 from fake_provider._limits import Limit, Limits
 from fake_provider._trace import Trace
-from pytest_ratelimit._checks import CHECKED, check, judge
+from pytest_ratelimit._checks import CHECKED, judge
+from pytest_ratelimit._tolerance import check
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import replay
 from tests.pytest_ratelimit.simulation import attempt, chains, refusal, trace_of

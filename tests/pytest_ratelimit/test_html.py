@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import pytest
 
 from fake_provider import Limits, Trace
-from pytest_ratelimit._checks import check
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._report import Judged, Summary, Verdict
 from pytest_ratelimit._report._html import render
 from pytest_ratelimit._report._pictures import draw
 from pytest_ratelimit._report._svg import COLUMNS, ticks
 from pytest_ratelimit._report._timeline import _bucket, _in_flight, _window
+from pytest_ratelimit._tolerance import check
 from tests.pytest_ratelimit import browser
 from tests.pytest_ratelimit.long_traces import long_trace
 from tests.pytest_ratelimit.scenarios import replay

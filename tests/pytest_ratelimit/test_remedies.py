@@ -14,8 +14,9 @@ import pytest
 
 from fake_provider._limits import Limit
 from fake_provider._trace import Trace
-from pytest_ratelimit._checks import Policy, check, judge
+from pytest_ratelimit._checks import Policy, judge
 from pytest_ratelimit._checks._demand import drain_s
+from pytest_ratelimit._tolerance import check
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import SMALL, cold_start, probe, replay
 from tests.pytest_ratelimit.simulation import Delay, Simulation, Situation

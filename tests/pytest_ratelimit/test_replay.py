@@ -6,7 +6,8 @@ import statistics
 
 import pytest
 
-from pytest_ratelimit._checks import Policy, check, judge
+from pytest_ratelimit._checks import Policy, judge
+from pytest_ratelimit._tolerance import check
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import replay
 

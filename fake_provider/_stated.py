@@ -1,8 +1,9 @@
-"""Numbers: those that a user states, checked once, with one message for each mistake."""
+"""Stated: numbers and words that a user states, with one message for each mistake."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 # Far above any provider's limit, and low enough for sums of a window to stay in 64 bits.
 MOST = 10**15
@@ -47,3 +48,21 @@ def real_number(
     if not max(low, -MOST) <= value <= min(high, MOST) or (above is not None and value <= above):
         raise ValueError(f"{allowed}, got {value!r}")
     return float(value)
+
+
+def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of the allowed words.
+
+    Args:
+        name: The argument's name.
+        value: What was given.
+        allowed: The words, in the order in which the message lists them.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    words = tuple(allowed)
+    __tracebackhide__ = True
+    if value not in words:
+        raise ValueError(f"{name} must be one of {', '.join(words)}, got {value!r}")
+    return str(value)
