@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fake_provider._wire import Dialect
 
 HOST = "fake-provider.test"
+LOCAL = "127.0.0.1"
 
 # A host name, of which `*` may stand for any part.
 _NAME = re.compile(r"[a-z0-9_*](?:[a-z0-9_.*-]*[a-z0-9_*])?|\[?[0-9a-f:]+\]?")

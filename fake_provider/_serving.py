@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fake_provider._hosts import LOCAL
+
 if TYPE_CHECKING:
     from fake_provider._desk import Desk
     from fake_provider._server import Server
     from fake_provider._trace import Trace
-
-LOCAL = "127.0.0.1"
 
 
 class Serving:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from fake_provider._hints import SentForm
+from fake_provider._hosts import LOCAL
 from fake_provider._limits import ALGORITHMS
 from fake_provider._provider import FakeProvider
-from fake_provider._serving import LOCAL
 
 _INT, _FLOAT, _WORD = int, float, str
 # Keyword, how its value is read, what stands for it in the help, and what it says.
