@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from fake_provider._app import App
 from fake_provider._control import Control
+from fake_provider._hosts import LOCAL
 from fake_provider._lag import Lag
 from fake_provider._wire import DIALECTS
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from fake_provider._desk import Desk
     from fake_provider._trace import Trace
 
-LOCAL = "127.0.0.1"
 BACKLOG = 4_096
 # Longer than SDKs keep an idle connection, so that they are the ones to close it.
 KEEP_ALIVE_S = 75
@@ -172,7 +172,8 @@ def _transport(connection: Any) -> asyncio.Transport:
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio has small writes leave at once for a socket that says that it is TCP, and no other.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

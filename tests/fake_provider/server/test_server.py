@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -278,3 +279,15 @@ def test_the_query_of_a_request_reaches_the_dialect():
         assert b"chat.completion" in post(f"{azure}?api-version=2024-10-21", chat)[1]
         assert post(f"{gemini}?alt=sse", prompt)[0].startswith("text/event-stream")
         assert post(gemini, prompt)[0].startswith("application/json")
+
+
+def test_small_answers_leave_at_once():
+    """No connection gathers writes: head and body of an answer would wait for each other."""
+    with FakeProvider(**REAL) as provider:
+        address = provider.base_url.removeprefix("http://")
+        with contextlib.closing(http.client.HTTPConnection(address)) as client:
+            client.request("POST", "/v1/messages", message(), HEADERS)
+            assert client.getresponse().read()
+            (accepted,) = provider._serving.server._uvicorn.server_state.connections
+            its_socket = accepted.transport.get_extra_info("socket")
+            assert its_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
