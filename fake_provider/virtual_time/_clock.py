@@ -79,7 +79,11 @@ class VirtualClock:
     def __enter__(self) -> Self:
         """Open the clock: time starts to be virtual."""
         if _current.scheduler is not None:
-            message = "a virtual clock is open in this process already; one at a time"
+            message = (
+                "a virtual clock is open in this process already, and there is one at a time: use "
+                "the provider or clock that is open (the fixture fake_provider opens one for the "
+                "whole test), or open this one after it"
+            )
             raise VirtualTimeError(message)
         # Late, because it imports asyncio, which a program that only imports us may not need.
         from . import _install
@@ -122,6 +126,14 @@ class VirtualClock:
         if scheduler is None or scheduler.closed:
             return
         try:
+            scheduler.let_others_rest()
+        finally:
+            self._close(scheduler)
+        self._complain(scheduler, quiet=error is not None)
+
+    def _close(self, scheduler: Scheduler) -> None:
+        """Let time be real again, and note which threads are left."""
+        try:
             scheduler.enter()
             from . import _install
 
@@ -133,7 +145,6 @@ class VirtualClock:
             scheduler.leave()
         scheduler.stops.wait_for_ends(alive)
         self._leaked = tuple(one.name for one in alive if not one.adopted)
-        self._complain(scheduler, quiet=error is not None)
 
     def _complain(self, scheduler: Scheduler, *, quiet: bool) -> None:
         """Warn of what made the run inexact, and fail a strict one, unless it has failed."""

@@ -30,7 +30,7 @@ They find the mutex owned and leave a note in the inbox.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from . import _current, _real
 from . import _participants as states
@@ -39,6 +39,9 @@ from ._dispatcher import Dispatcher
 from ._participants import COMPUTING_PATIENCE_S, Participant
 
 Attempt = Callable[[], bool]
+
+# How often others get their turn when the clock closes: two may hand work to each other for ever.
+TURNS_AT_THE_END: Final = 100
 
 
 class Scheduler(Dispatcher):
@@ -141,6 +144,18 @@ class Scheduler(Dispatcher):
             self.stops.raise_in_main()
         if self.room.ready or self.inbox:
             self.rejoin(me)
+
+    def let_others_rest(self) -> None:
+        """At the end: let those that could run at this instant come to their next wait.
+
+        Only there can it be told who waits for work, as the loop of a session does, and may be
+        taken in by a later clock; and who sleeps, and may not.
+        """
+        for _ in range(TURNS_AT_THE_END):
+            is_mine = self.holder is self.main and self.main.ident == _real.get_ident()
+            if not (is_mine and self.room.ready) or self.stops.final or self.stops.to_raise:
+                return
+            self.let_others_run(self.main)
 
     def rejoin(self, me: Participant) -> None:
         """Queue for the baton, with or without holding it."""

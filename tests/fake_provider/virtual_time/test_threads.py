@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import gc
 import multiprocessing
 import multiprocessing.pool
+import queue
 import threading
 import time
 
@@ -142,6 +144,68 @@ def test_a_pool_made_under_a_clock_outlives_it():
         pool.submit(time.sleep, 60).result()
         assert clock.elapsed() == 60.0
     pool.shutdown()
+
+
+@pytest.mark.parametrize("older", [True, False], ids=["older", "made-under-a-clock"])
+@pytest.mark.parametrize("wakes", ["at-the-end", "before"])
+def test_a_loop_of_a_session_serves_every_clock(older, wakes):
+    """A loop in a thread that has just been woken when a clock closes takes part in the next."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    if older:
+        thread.start()
+    for _ in range(3):
+        with VirtualClock() as clock:
+            if not thread.is_alive():
+                thread.start()
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(60), loop).result()
+            if wakes == "at-the-end":
+                loop.call_soon_threadsafe(int)
+            assert clock.elapsed() == 60.0
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def test_a_worker_that_has_just_been_given_work_serves_the_next_clock():
+    """A thread that takes its work from a queue is at rest once it has done it."""
+    jobs = queue.Queue()
+
+    def work():
+        while (job := jobs.get()) is not None:
+            job()
+
+    done = threading.Event()
+    with VirtualClock():
+        worker = threading.Thread(target=work)
+        worker.start()
+        jobs.put(int)
+    with VirtualClock() as clock:
+        jobs.put(lambda: time.sleep(60) or done.set())
+        assert done.wait(61)
+        assert clock.elapsed() == 60.0
+    jobs.put(None)
+    worker.join()
+
+
+def test_workers_that_hand_each_other_work_for_ever_do_not_hold_the_end_up():
+    """Closing gives the others some turns, and no more."""
+    ends, turns = threading.Event(), [threading.Semaphore(1), threading.Semaphore(0)]
+
+    def hand_over(mine, other):
+        while not ends.is_set():
+            mine.acquire()
+            other.release()
+
+    pair = [threading.Thread(target=hand_over, args=turns[::step]) for step in (1, -1)]
+    with VirtualClock():
+        for thread in pair:
+            thread.start()
+    ends.set()
+    for semaphore in turns:
+        semaphore.release()
+    for thread in pair:
+        thread.join()
 
 
 def test_sleepers_that_are_left_go_on_in_real_time():
