@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from pytest_ratelimit._checks import Policy
     from pytest_ratelimit._findings import Finding, FindingsError
+    from pytest_ratelimit._fixture import current
     from pytest_ratelimit._probes import herd_probe, outage_probe, policy_probe, reset_probe
     from pytest_ratelimit._tolerance import check
 
@@ -42,6 +43,7 @@ __all__ = [
     "assert_within_budget",
     "caller",
     "check",
+    "current",
     "herd_probe",
     "outage_probe",
     "policy_probe",
@@ -57,6 +59,7 @@ _ELSEWHERE = {
     "Trace": "fake_provider",
     "caller": "fake_provider",
     "check": "pytest_ratelimit._tolerance",
+    "current": "pytest_ratelimit._fixture",
     "herd_probe": "pytest_ratelimit._probes",
     "outage_probe": "pytest_ratelimit._probes",
     "policy_probe": "pytest_ratelimit._probes",

@@ -37,28 +37,68 @@ class Opened:
 
 OPENED = pytest.StashKey[Opened]()
 _unasked = pytest.StashKey[bool]()
+_open: list[FakeProvider] = []
+
+_SHARED = """\
+{location}: fake_provider would be shared by every example of @given, and so would its trace.
+Open one inside the test, for each example; it takes the keywords of the marker:
+
+    with FakeProvider(requests_per_minute=10) as provider:
+        ...
+        assert_well_behaved(provider.trace)
+
+To share one on purpose, suppress HealthCheck.function_scoped_fixture."""
+
+
+def current() -> FakeProvider:
+    """Return the provider of the running test, where no argument can bring it.
+
+    For `unittest.TestCase` and `@pytest.mark.usefixtures("fake_provider")`: what the fixture
+    `fake_provider` of the running test is.
+
+    Returns:
+        The provider, which is open.
+
+    Raises:
+        LookupError: The running test does not use the fixture, or no test is running.
+    """
+    if not _open:
+        raise LookupError(
+            "no test that uses the fixture fake_provider is running: mark the test or its class "
+            'with @pytest.mark.ratelimit(...) or @pytest.mark.usefixtures("fake_provider")'
+        )
+    return _open[-1]
 
 
 def pull_in(item: pytest.Item) -> None:
     """Make a test use the fixture, as if it had asked for it first.
 
-    A marked test does; with `ratelimit_autouse` every test does, but for those of Hypothesis:
-    their examples would share one trace.
+    A marked test does; with `ratelimit_autouse` every test does. A test of Hypothesis does only
+    where the marker is its own: its examples would share one trace.
     """
     names = getattr(item, "fixturenames", None)
     if names is None or NAME in names:
         return
-    if item.get_closest_marker("ratelimit"):
+    marker = item.get_closest_marker("ratelimit")
+    if _has_examples(item) and marker not in item.own_markers:
+        return
+    if marker:
         names.insert(0, NAME)
-    elif item.config.stash[OPTIONS].autouse and not _has_examples(item):
+    elif item.config.stash[OPTIONS].autouse and getattr(item, "obj", None) is not None:
         item.stash[_unasked] = True
         names.insert(0, NAME)
 
 
 def _has_examples(item: pytest.Item) -> bool:
-    """Tell whether Hypothesis runs the test, or no function is behind it."""
-    function = getattr(item, "obj", None)
-    return function is None or getattr(function, "is_hypothesis_test", False)
+    """Tell whether Hypothesis runs the test, each example in a call of its own."""
+    return getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+
+
+def _shares_on_purpose(item: pytest.Item) -> bool:
+    """Tell whether a test of Hypothesis says that its examples may share a fixture."""
+    settings = getattr(item.obj, "_hypothesis_internal_use_settings", None)  # type: ignore[attr-defined]
+    suppressed = getattr(settings, "suppress_health_check", ())
+    return "function_scoped_fixture" in {check.name for check in suppressed}
 
 
 @contextmanager
@@ -74,12 +114,18 @@ def provider_for(item: pytest.Item) -> Iterator[FakeProvider]:
     """
     from pytest_ratelimit._accepted import accepting
 
+    if _has_examples(item) and not _shares_on_purpose(item):
+        pytest.fail(_SHARED.format(location=_location(item)), pytrace=False)
     provider, accepts = _read_markers(item)
     if accepts.declared:
         item.add_report_section("setup", "ratelimit", "\n".join(accepts.declared) + "\n")
     item.stash[OPENED] = Opened(provider, accepts, not item.stash.get(_unasked, False))
     with accepting(accepts), provider:
-        yield provider
+        _open.append(provider)
+        try:
+            yield provider
+        finally:
+            _open.remove(provider)
 
 
 def _read_markers(item: pytest.Item) -> tuple[FakeProvider, Accepted]:

@@ -62,14 +62,17 @@ class Run:
         passed: Tests that pass.
         failed: Tests that fail, on purpose.
         as_: New names by path.
+        args: Options of pytest.
     """
 
     files: tuple[str, ...]
     passed: int = 0
     failed: int = 0
     as_: dict[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
 
 
+LOCKSTEP = {"pipeline/lockstep.py": "pipeline.py"}
 RUNS = {
     "lockstep": Run(
         ("pipeline/test_pipeline.py", "pipeline/lockstep.py"),
@@ -114,11 +117,37 @@ RUNS = {
     "neighbours": Run(("neighbours",), passed=5),
     "windows": Run(("windows",), passed=2),
     "other processes": Run(("other_processes",), passed=1),
+    "gate": Run(
+        ("gate", "pipeline/lockstep.py"),
+        failed=1,
+        as_=LOCKSTEP,
+        args=("--ratelimit-report=out/report.md", "--ratelimit-report=out/report.html"),
+    ),
+    "baseline written": Run(
+        ("gate", "pipeline/lockstep.py"),
+        passed=1,
+        as_=LOCKSTEP,
+        args=("--ratelimit-baseline=known.json", "--ratelimit-write-baseline"),
+    ),
+    "baseline": Run(
+        ("gate", "adopted", "pipeline/lockstep.py"),
+        passed=1,
+        as_=LOCKSTEP,
+        args=("--ratelimit-baseline=known.json",),
+    ),
+    "baseline, repaired": Run(
+        ("gate", "adopted", "pipeline/patient.py"),
+        passed=1,
+        as_={"pipeline/patient.py": "pipeline.py"},
+        args=("--ratelimit-baseline=known.json",),
+    ),
+    "suites": Run(("suites/test_unittest.py", "suites/test_helpers.py"), passed=4),
 }
 # Scripts of one folder by the run's name, each with its arguments, run one after the other.
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "judge": ("traces", "record.py", "judge.py"),
     "obeying": ("obeying", "measure.py"),
+    "notebook": ("notebook", "cell.py"),
     "sliding window": ("incident", "sliding_window.py"),
 }
 SLOW_SCRIPTS = {"obeying, 20 seeds": ("obeying", "measure.py 20")}
@@ -238,9 +267,12 @@ def test_the_examples_end_as_the_pages_say(name, pytester, monkeypatch):
     plugins = ("pytest_ratelimit.plugin", "pytest_asyncio.plugin", "anyio.pytest_plugin")
     options = [word for plugin in plugins for word in ("-p", plugin)]
     options += ["-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
-    result = pytester.runpytest(*options)
+    result = pytester.runpytest(*options, *run.args)
     result.assert_outcomes(passed=run.passed, failed=run.failed)
     assert_prints(name, result.stdout.str())
+    if "--ratelimit-write-baseline" in run.args:
+        written = (pytester.path / "known.json").read_text()
+        assert written == (EXAMPLES / "adopted" / "known.json").read_text()
 
 
 def run_scripts(name, folder, commands, monkeypatch, capsys, path):
@@ -346,7 +378,15 @@ def test_every_command_is_known():
             known = line in OTHER_COMMANDS or words <= scripts
             known |= line.removeprefix("python3 -m pytest_ratelimit ") in ours
             known |= run is not None and any(EXAMPLES.glob(f"*/{run[1]}"))
+            known |= line in {f"python3 -m pytest {' '.join(run.args)}" for run in RUNS.values()}
             assert known, f"{block}: {line!r} is run by no test"
+
+
+def test_the_commands_of_the_workflow_are_known():
+    """What the CI's file runs pytest with is what a run of this file runs it with."""
+    lines = (EXAMPLES / "gate" / "ci.yml").read_text(encoding="utf-8").splitlines()
+    commands = [line.partition("run: ")[2] for line in lines if "run: python3" in line]
+    assert commands == [f"python3 -m pytest {' '.join(RUNS['gate'].args)}"]
 
 
 def test_the_readme_begins_with_the_two_commands():
