@@ -6,22 +6,12 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from pytest_ratelimit._checks._text import many
+from pytest_ratelimit._audit._policies import around, ask_plainly
 from pytest_ratelimit._driver import Sdk, Work
-
-# What a part of a policy answers for; the rest of the loop around it is ours.
-_WAIT_CODES = frozenset({"RL101", "RL102", "RL103", "RL104", "RL106", "RL107"})
-_STOP_CODES = frozenset({"RL111"})
-_RETRY_CODES = frozenset({"RL121"})
-_ATTEMPTS = 6
-_CURABLE = frozenset({429, 503, 529})
-_QUESTION = [{"role": "user", "content": "What changed?"}]
-_ANTHROPIC = {"model": "claude-sonnet-5", "max_tokens": 10, "messages": _QUESTION}
-_OPENAI = {"model": "gpt-5", "messages": _QUESTION}
 
 
 class SubjectError(Exception):
@@ -72,7 +62,7 @@ def as_subject(found: Any, name: str, sdk: Sdk | None = None) -> Subject:
     """Decide how an object makes a call.
 
     Args:
-        found: A function, a policy of tenacity's or a part of one, or an SDK client or its class.
+        found: A function, a retry library's policy or a part of one, or an SDK client or its class.
         name: What to call it.
         sdk: As for `load`.
 
@@ -82,13 +72,13 @@ def as_subject(found: Any, name: str, sdk: Sdk | None = None) -> Subject:
     own = _client_sdk(found)
     if own is not None:
         return _of_client(found, name, own)
-    policy = _of_tenacity(found, name, sdk or "anthropic")
+    policy = around(found, sdk or "anthropic")
     if policy is not None:
-        return policy
+        return Subject(name=name, sdk=sdk or "anthropic", **policy._asdict())
     if not callable(found) or inspect.isclass(found):
         raise SubjectError(
-            f"{name} must be a function of one SDK client or of nothing, a tenacity policy, or an "
-            f"SDK client, got {found!r}"
+            f"{name} must be a function of one SDK client or of nothing, a policy of tenacity, "
+            f"backoff or stamina, or an SDK client, got {found!r}"
         )
     return _of_function(found, name, sdk)
 
@@ -161,76 +151,11 @@ def _asker(client: Callable[[], Any], sdk: Sdk, *, asynchronous: bool) -> Work:
     if asynchronous:
 
         async def ask_async() -> None:
-            await _ask(client(), sdk)
+            await ask_plainly(client(), sdk)
 
         return ask_async
 
     def ask() -> None:
-        _ask(client(), sdk)
+        ask_plainly(client(), sdk)
 
     return ask
-
-
-def _ask(client: Any, sdk: Sdk) -> Any:
-    """Make one plain call; a coroutine where the client is asynchronous."""
-    if sdk == "openai":
-        return client.chat.completions.create(**_OPENAI)
-    return client.messages.create(**_ANTHROPIC)
-
-
-# ---------------------------------------------------------------------- tenacity
-
-
-def _of_tenacity(found: Any, name: str, sdk: Sdk) -> Subject | None:
-    """Return the subject that puts a policy around a plain call, None if it is no policy."""
-    kinds = {base.__module__.partition(".")[0] for base in type(found).__mro__}
-    if "tenacity" not in kinds:
-        return None
-    import tenacity
-
-    around = partial(_around, name=name, sdk=sdk)
-    if isinstance(found, tenacity.BaseRetrying):
-        return around(found, how=f"{type(found).__name__} around a plain call, SDK retries off")
-    give_up = tenacity.stop_after_attempt(_ATTEMPTS)
-    spread = tenacity.wait_random_exponential(multiplier=2, max=60)
-    curable = tenacity.retry_if_exception(_is_curable)
-    loop = partial(tenacity.Retrying, reraise=True)
-    if isinstance(found, tenacity.wait.wait_base):
-        policy = loop(wait=found, stop=give_up, retry=curable)
-        how = f"a wait around a plain call, {many(_ATTEMPTS, 'attempt')}"
-        return around(policy, how=how, codes=_WAIT_CODES)
-    if isinstance(found, tenacity.stop.stop_base):
-        policy = loop(wait=spread, stop=found, retry=curable)
-        return around(policy, how="a stop around a plain call, full jitter", codes=_STOP_CODES)
-    if isinstance(found, tenacity.retry_base):
-        policy = loop(wait=spread, stop=give_up, retry=found)
-        return around(policy, how="a condition around a plain call", codes=_RETRY_CODES)
-    return None
-
-
-def _is_curable(error: BaseException) -> bool:
-    """Return True for an answer that waiting can cure."""
-    return getattr(error, "status_code", None) in _CURABLE
-
-
-def _around(
-    policy: Any, *, name: str, sdk: Sdk, how: str, codes: frozenset[str] | None = None
-) -> Subject:
-    """Return the subject that makes a plain call under a policy of tenacity's."""
-    import tenacity
-
-    # A copy for each call: a policy object keeps statistics of the call that it is in.
-    if isinstance(policy, tenacity.AsyncRetrying):
-
-        async def ask_async(client: Any) -> None:
-            await _ask(client, sdk)
-
-        async def work_async(client: Any) -> None:
-            await policy.copy()(ask_async, client.with_options(max_retries=0))
-
-        return Subject(name=name, how=how, work=work_async, sdk=sdk, codes=codes)
-
-    def work(client: Any) -> None:
-        policy.copy()(_ask, client.with_options(max_retries=0), sdk)
-
-    return Subject(name=name, how=how, work=work, sdk=sdk, codes=codes)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from pytest_ratelimit._audit._text import report, table
 
 anthropic = pytest.importorskip("anthropic")
 openai = pytest.importorskip("openai")
+backoff = pytest.importorskip("backoff")
+stamina = pytest.importorskip("stamina")
 tenacity = pytest.importorskip("tenacity")
 
 QUESTION = {
@@ -178,6 +181,54 @@ def test_a_part_of_a_policy_answers_for_itself(part: Any, codes: set[str]) -> No
     assert set(audited(part).codes) == codes
 
 
+@pytest.mark.parametrize(
+    ("wait", "codes"),
+    [
+        (backoff.expo, set()),
+        (partial(backoff.constant, interval=2), {"RL106"}),
+    ],
+    ids=["expo", "constant"],
+)
+def test_a_wait_of_backoff_is_put_around_a_plain_call(wait: Any, codes: set[str]) -> None:
+    """Its generators of waits are judged as its decorator uses them: with full jitter."""
+    found = audited(wait)
+    assert found.attempts == 6
+    assert set(found.codes) - {"RL103"} == codes
+
+
+def test_decorators_are_put_around_a_plain_call() -> None:
+    """What a library puts on a function of the user's is judged on one of ours."""
+    loop = backoff.on_exception(backoff.constant, CURABLE, interval=1, jitter=None, max_tries=3)
+    found = audited(loop)
+    assert (found.attempts, found.longest_wait_s) == (3, 1.0)
+    assert {"RL101", "RL102"} <= set(found.codes)
+    found = audited(stamina.retry(on=CURABLE, attempts=4, timeout=None))
+    assert (found.attempts, found.layers.sdk) == (4, 1)
+
+
+STAMINA = {"attempts": 4, "timeout": None, "wait_initial": 2.0, "wait_jitter": 2.0}
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        stamina.RetryingCaller(**STAMINA),
+        stamina.RetryingCaller(**STAMINA).on(CURABLE),
+        stamina.AsyncRetryingCaller(**STAMINA),
+        stamina.AsyncRetryingCaller(**STAMINA).on(CURABLE),
+    ],
+    ids=lambda caller: type(caller).__name__,
+)
+def test_a_caller_of_stamina_is_put_around_a_plain_call(caller: Any) -> None:
+    """One that is bound to errors keeps them; one that is not is given those that waiting cures."""
+    found = audited(caller)
+    assert (found.attempts, found.layers.sdk) == (4, 1)
+    assert 2.0 <= found.longest_wait_s <= 5.0 + 2.0
+    spent = found.terminal["429 enforced_spend_limit_reached"]
+    assert bool(spent)
+    assert not found.terminal["400"]
+
+
 def test_a_loop_without_an_end_is_stopped() -> None:
     """What does not give up is found out, and not waited for."""
 
@@ -217,7 +268,7 @@ def test_several_are_a_table() -> None:
         ),
         (lambda *, question: None, "got a function of (question)"),
         (lambda self: None, "app:ask is a method without its object"),
-        (dict, "app:ask must be a function of one SDK client or of nothing, a tenacity policy"),
+        (dict, "app:ask must be a function of one SDK client or of nothing, a policy of"),
         (3, "or an SDK client, got 3"),
         (lambda: None, "returned and made no request that reached the provider"),
         (lambda client: client.nothing, "AttributeError: 'Anthropic' object has no attribute"),
