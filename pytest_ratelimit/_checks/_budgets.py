@@ -109,6 +109,23 @@ def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[Overrun]:
                 yield Overrun(limit, demand, allowed, members)
 
 
+def _window_remedy(limit: Limit, largest: int) -> str:
+    """Return how callers keep to a limit on a window, of which one call costs so much at most."""
+    # Burst and refill of a bucket both fall into one window: together they must fit.
+    burst = int(limit.capacity) // 2
+    unit = limit.unit.removesuffix("s")
+    if largest > burst:
+        return (
+            f"let one call go at a time, {seconds(limit.window)} after the one before, whichever "
+            f"caller makes it: the limit has no room for two of {many(largest, unit)}."
+        )
+    return (
+        f"share one bucket of {many(burst, unit)} at once and "
+        f"{amount(int(limit.capacity) - burst)} per {seconds(limit.window)} between all callers: a "
+        "full burst and a window's refill both fall into one window."
+    )
+
+
 def _overrun_finding(overrun: Overrun, *, severe: bool) -> Finding:
     """Return the finding about the worst window."""
     limit, attempts = overrun.limit, overrun.attempts
@@ -128,13 +145,7 @@ def _overrun_finding(overrun: Overrun, *, severe: bool) -> Finding:
         each = "each" if limit.algorithm in _FIXED else "any"
         rule = f"It admits {amount(limit.capacity)} in {each} {seconds(limit.window)}."
         span = f"within {seconds(limit.window)}"
-        # Burst and refill of a bucket both fall into one window: together they must fit.
-        half = limit.capacity / 2
-        remedy = (
-            f"share one bucket of {amount(half)} {limit.unit} at once and {amount(half)} per "
-            f"{seconds(limit.window)} between all callers: a full burst and a window's refill "
-            "both fall into one window."
-        )
+        remedy = _window_remedy(limit, max(cost(attempt, limit) for attempt in attempts))
     return Finding(
         code="RL201",
         severity="error" if severe else "warning",

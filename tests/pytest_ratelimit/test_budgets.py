@@ -164,6 +164,24 @@ def test_a_bucket_in_front_of_a_window_overruns_it() -> None:
     assert overrun(served(times, refilling)).verdict == "ok"
 
 
+@pytest.mark.parametrize(
+    ("admits", "remedy"),
+    [
+        (
+            1,
+            "let one call go at a time, 60 s after the one before, whichever caller makes it: the ",
+        ),
+        (2, "share one bucket of 1 request at once and 1 per 60 s between all callers: "),
+        (3, "share one bucket of 1 request at once and 2 per 60 s between all callers: "),
+    ],
+)
+def test_the_remedy_for_a_narrow_window_admits_something(admits: int, remedy: str) -> None:
+    """No bucket of nothing is advised, and none whose halves are rounded up to more."""
+    limit = Limit(kind="requests", amount=admits)
+    (finding,) = overrun(served([0.0] * (admits + 1), limit)).findings
+    assert finding.remedy.startswith(remedy)
+
+
 def test_each_key_and_model_has_its_own_limit() -> None:
     """Demand on another key or model class is not added up."""
     one = served([0.0] * 6, TOKENS)
