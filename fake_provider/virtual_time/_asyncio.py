@@ -103,10 +103,15 @@ def _outside(scheduler: "Scheduler", selector: Any) -> list[tuple[int, int]]:
 
 def write_to_self(self: Any) -> None:
     """``_write_to_self`` of a loop: another thread has scheduled something in it."""
-    _real_write_to_self(self)
     scheduler = _current.scheduler
-    if scheduler is not None and id(self._selector) in scheduler.room.waiters:
-        scheduler.wake(id(self._selector))
+    try:
+        _real_write_to_self(self)
+        if scheduler is not None and id(self._selector) in scheduler.room.waiters:
+            scheduler.wake(id(self._selector))
+    except BaseException:  # of a signal's handler
+        if scheduler is not None:
+            scheduler.is_in_doubt = True
+        raise
 
 
 def loop_time(self: Any) -> float:

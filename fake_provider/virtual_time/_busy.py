@@ -43,11 +43,8 @@ class BusyWait:
             return
         goes_on = self._blocks == scheduler.stats["blocks"]
         if not self._step_ns:
-            try:
-                scheduler.enter()
+            with scheduler, scheduler.mutex:
                 scheduler.borders.cross("busy wait", me, "never blocks")
-            finally:
-                scheduler.leave()
         self._step_ns = self._step_ns * 5 // 4 if goes_on else SHORTEST_STEP_NS
         self._step_ns = min(max(self._step_ns, SHORTEST_STEP_NS), LONGEST_STEP_NS)
         scheduler.stats["spins"] += 1

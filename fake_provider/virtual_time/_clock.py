@@ -133,16 +133,13 @@ class VirtualClock:
 
     def _close(self, scheduler: Scheduler) -> None:
         """Let time be real again, and note which threads are left."""
-        try:
-            scheduler.enter()
-            from . import _install
+        from . import _install
 
+        with scheduler, scheduler.mutex:
             _install.uninstall(scheduler)
             _current.scheduler = _current.clock = None
             _current.shown_ns = scheduler.monotonic_ns
             alive = scheduler.close()
-        finally:
-            scheduler.leave()
         scheduler.stops.wait_for_ends(alive)
         self._leaked = tuple(one.name for one in alive if not one.adopted)
 
@@ -263,6 +260,7 @@ def _forget_after_fork() -> None:
         _current.clock = _current.scheduler = None
         scheduler.patches.off()
         scheduler.wall_patches.off()
+        scheduler.collect_again()
 
 
 threading._register_atexit(_close_at_exit)  # type: ignore[attr-defined]

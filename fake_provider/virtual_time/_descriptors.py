@@ -33,9 +33,7 @@ class Descriptors:
             poller.register(descriptor, wanted)
         if timeout_s:
             pulse = scheduler.entries
-            scheduler.leave()
-            found = poller.poll(timeout_s * 1000)
-            scheduler.enter()
+            found = scheduler.pause(lambda: poller.poll(timeout_s * 1000))
             if scheduler.entries != pulse or scheduler.is_busy():
                 return False  # what was found is stale
         else:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import _participants as states
 from . import _real
 from ._borders import Borders
+from ._mutex import Mutex
 from ._outside import Outside
 from ._participants import Participant
 from ._patches import PatchSet
@@ -74,7 +75,9 @@ class Dispatcher:
 
         self.room = WaitingRoom(rng)
         self.inbox: deque[tuple[object, int]] = deque()
-        self._mutex = _real.new_rlock()
+        self.is_in_doubt = False  # an exception has left a table, or a wake-up, half done
+        self.mutex = Mutex()
+        self._inside: set[int] = set()  # threads that are in the scheduler, or on their way
         self._collects = False
         self.entries = 0  # grows with every entry into the scheduler: the watchdog's pulse
         self.reads = 0.0  # clock reads since somebody blocked
@@ -122,33 +125,43 @@ class Dispatcher:
         """What is left of a wait that goes on in real time; None if it has no end."""
         return None if deadline_ns is None else seconds(deadline_ns - self.now_ns)
 
-    def enter(self) -> None:
-        """Take the mutex, with the garbage collector off: a finalizer may wait for a lock.
-
-        Callers do so inside ``try``, with ``leave`` in ``finally``, because the handler of a
-        signal may raise anywhere.
-        """
-        _real.rlock_acquire(self._mutex)
+    def __enter__(self) -> None:
+        """Before the mutex is taken: turn the garbage collector off, as a finalizer may wait."""
+        self._inside.add(_real.get_ident())
         if gc.isenabled():
             self._collects = True
             gc.disable()
 
-    def leave(self) -> None:
-        """Deal with the inbox and release the mutex, if this thread holds it."""
-        try:
-            if _real.rlock_is_owned(self._mutex):
-                while self.inbox:
-                    self._empty_inbox()
-                    if self.holder is None and self.room.ready:
-                        self.hand_over()
-                if self._collects:
-                    gc.enable()
-                    self._collects = False
-        finally:
-            try:  # noqa: SIM105 - suppress() is slow, and every entry comes by here
-                _real.rlock_release(self._mutex)
-            except RuntimeError:  # an exception came before it was taken
-                pass
+    def __exit__(self, kind: object = None, *_exception: object) -> None:
+        """After the mutex was released: deal with the notes that handlers have left meanwhile.
+
+        What an exception keeps from being done here, whoever leaves next will do.
+        """
+        if kind is not None:
+            self.is_in_doubt = True
+        while self.inbox:
+            with self.mutex:
+                self.settle()
+        self._inside.discard(_real.get_ident())
+        if self._collects and not self._inside:
+            self.collect_again()
+
+    def settle(self) -> None:
+        """Deal with the inbox, and hand the baton over if nobody has it."""
+        self._empty_inbox()
+        if self.holder is None and self.room.ready:
+            self.hand_over()
+
+    def collect_again(self) -> None:
+        """Turn the garbage collector on, if it was on."""
+        if self._collects:
+            self._collects = False
+            gc.enable()
+
+    def pause(self, wait: Callable[[], Any]) -> Any:
+        """What a function returns that waits in real time, while others may enter."""
+        self.settle()
+        return self.mutex.without(wait)
 
     def hand_over(self, caller: Participant | None = None) -> None:
         """Choose the next holder and let it run, if anybody can run now.
@@ -169,6 +182,7 @@ class Dispatcher:
         room = self.room
         had_last_call = False
         while True:
+            self._remove_doubts()
             self._empty_inbox()
             if room.ready:
                 self.holder = chosen = room.next_ready()
@@ -218,6 +232,13 @@ class Dispatcher:
         self.outside.note_jump()
         for listener in self.listeners:
             listener(before_ns, now_ns)
+
+    def _remove_doubts(self) -> None:
+        """Mend the tables after an exception, and let everybody look again who waits."""
+        if self.is_in_doubt:
+            self.is_in_doubt = False
+            self.room.tidy()
+            self.room.wake_all()
 
     def _empty_inbox(self) -> None:
         while self.inbox:

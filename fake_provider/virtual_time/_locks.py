@@ -14,9 +14,33 @@ from . import _busy, _current, _real
 from . import _participants as states
 from ._patches import AttributePatch
 
-# Module globals, because these four are called more often than all the rest.
-_take_lock, _release_lock = _real.lock_acquire, _real.lock_release
-_take_rlock, _release_rlock = _real.rlock_acquire, _real.rlock_release
+# Module globals, because these two are called more often than all the rest.
+_take_lock, _take_rlock = _real.lock_acquire, _real.rlock_acquire
+
+
+def _waking(change: Callable[..., Any]) -> Any:
+    """A method that changes an object as the original does, and lets its first waiter try.
+
+    A waiter of a lock that is still held tries in vain and waits on.
+    """
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        scheduler = _current.scheduler
+        try:
+            result = change(self, *args, **kwargs)
+            if scheduler is not None and id(self) in scheduler.room.waiters:
+                scheduler.wake(id(self))
+        except BaseException:  # maybe of a signal's handler, after the change
+            if scheduler is not None:
+                scheduler.is_in_doubt = True
+            raise
+        return result
+
+    return method
+
+
+lock_release = _waking(_real.lock_release)
+rlock_release = _waking(_real.rlock_release)
 
 
 def lock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> Any:
@@ -27,35 +51,12 @@ def lock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> Any:
     return _acquire(self, _take_lock, blocking, timeout, "a lock")
 
 
-def lock_release(self: Any, *_exception: Any) -> None:
-    """``Lock.release`` and ``Lock.__exit__``."""
-    try:
-        _release_lock(self)
-    finally:  # the handler of a signal may have raised after the release
-        scheduler = _current.scheduler
-        if scheduler is not None and id(self) in scheduler.room.waiters:
-            scheduler.wake(id(self))
-
-
 def rlock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> Any:
     """``RLock.acquire``."""
     scheduler = _current.scheduler
     if (scheduler is None or not scheduler.explore) and _take_rlock(self, False):
         return True
     return _acquire(self, _take_rlock, blocking, timeout, "a reentrant lock")
-
-
-def rlock_release(self: Any, *_exception: Any) -> None:
-    """``RLock.release`` and ``RLock.__exit__``.
-
-    A waiter of a lock that is still held tries in vain and waits on.
-    """
-    try:
-        _release_rlock(self)
-    finally:  # the handler of a signal may have raised after the release
-        scheduler = _current.scheduler
-        if scheduler is not None and id(self) in scheduler.room.waiters:
-            scheduler.wake(id(self))
 
 
 def _acquire(lock: Any, take: Callable[..., Any], blocking: bool, timeout: float, name: str) -> Any:
@@ -81,13 +82,6 @@ def _acquire(lock: Any, take: Callable[..., Any], blocking: bool, timeout: float
     return outcome is states.GOT
 
 
-def rlock_release_save(self: Any) -> Any:
-    """``RLock._release_save``: a condition lets go of all levels."""
-    state = _real.rlock_release_save(self)
-    _wake(id(self))
-    return state
-
-
 def rlock_acquire_restore(self: Any, state: Any) -> None:
     """``RLock._acquire_restore``: the original would block in C."""
     if _current.participant(adopt=False) is not None:
@@ -95,13 +89,6 @@ def rlock_acquire_restore(self: Any, state: Any) -> None:
         # Nobody can come between, because this thread holds the baton.
         _real.rlock_release_save(self)
     _real.rlock_acquire_restore(self, state)
-
-
-def _wake(key: int) -> None:
-    """After a change: let the first waiter try."""
-    scheduler = _current.scheduler
-    if scheduler is not None and key in scheduler.room.waiters:
-        scheduler.wake(key)
 
 
 def queue_get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
@@ -131,18 +118,6 @@ def queue_get(self: Any, block: bool = True, timeout: float | None = None) -> An
     if not found:
         raise Empty
     return found[0]
-
-
-def queue_put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
-    """``SimpleQueue.put``, which never blocks."""
-    _real.queue_put(self, item, block, timeout)
-    _wake(id(self))
-
-
-def queue_put_nowait(self: Any, item: Any) -> None:
-    """``SimpleQueue.put_nowait``."""
-    _real.queue_put(self, item)
-    _wake(id(self))
 
 
 class ConditionMethod:
@@ -185,20 +160,20 @@ LOCK_METHODS = {
     "release": lock_release,
     "release_lock": lock_release,
     "__enter__": lock_acquire,
-    "__exit__": lock_release,
+    "__exit__": _waking(_real.lock_exit),
 }
 RLOCK_METHODS = {
     "acquire": rlock_acquire,
     "release": rlock_release,
     "__enter__": rlock_acquire,
-    "__exit__": rlock_release,
-    "_release_save": rlock_release_save,
+    "__exit__": _waking(_real.rlock_exit),
+    "_release_save": _waking(_real.rlock_release_save),
     "_acquire_restore": rlock_acquire_restore,
 }
 QUEUE_METHODS = {
     "get": queue_get,
-    "put": queue_put,
-    "put_nowait": queue_put_nowait,
+    "put": _waking(_real.queue_put),
+    "put_nowait": _waking(_real.queue_put_nowait),
 }
 PATCHES = [
     AttributePatch(threading.Condition, "_is_owned", condition_is_owned),

@@ -64,8 +64,7 @@ class OlderThreads:
             scheduler.exempt.add(ident)
             return None
         self._arriving.add(ident)  # before it waits for the mutex, which looks like rest
-        try:
-            scheduler.enter()
+        with scheduler, scheduler.mutex:
             me = scheduler.new_participant(thread.name if thread else f"thread {ident}", thread)
             me.is_this_thread()
             me.adopted = me.told = True  # a stop of this run is none of its business
@@ -76,8 +75,6 @@ class OlderThreads:
             scheduler.participants[ident] = me
             scheduler.stats["adopted"] += 1
             scheduler.borders.cross("adopted thread", me, "is older than the clock")
-        finally:
-            scheduler.leave()
         return me
 
     def are_there(self) -> bool:
@@ -104,9 +101,7 @@ class OlderThreads:
         seen: dict[int, tuple[str, float]] = {}  # each thread's place, and since when
         self._look(seen)
         while True:
-            scheduler.leave()
-            _real.sleep(STEP_S)
-            scheduler.enter()
+            scheduler.pause(lambda: _real.sleep(STEP_S))
             if scheduler.is_busy():
                 return
             moving = self._look(seen)

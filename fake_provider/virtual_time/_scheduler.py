@@ -67,13 +67,17 @@ class Scheduler(Dispatcher):
     ) -> str:
         """Block until an attempt succeeds (GOT), until a deadline, or until the clock closes."""
         first = False
-        while True:
-            outcome = self.block(me, key, deadline_ns, doing, attempt=attempt, first=first)
-            if outcome is states.GOT or attempt():
-                return states.GOT
-            if outcome is not states.WOKEN:
-                return outcome
-            first = True  # somebody was faster: keep the place in the queue
+        try:
+            while True:
+                outcome = self.block(me, key, deadline_ns, doing, attempt=attempt, first=first)
+                if outcome is states.GOT or attempt():
+                    return states.GOT
+                if outcome is not states.WOKEN:
+                    return outcome
+                first = True  # somebody was faster: keep the place in the queue
+        except BaseException:
+            self.is_in_doubt = True  # it may have been woken, and will not use what it waited for
+            raise
 
     def block(
         self,
@@ -106,8 +110,7 @@ class Scheduler(Dispatcher):
         room = self.room
         me.inside = True
         try:
-            try:
-                self.enter()
+            with self, self.mutex:
                 if self.closed:
                     return states.CLOSED
                 self.entries += 1
@@ -126,8 +129,6 @@ class Scheduler(Dispatcher):
                     room.add_timer(me, deadline_ns)
                 self.holder = None
                 self.hand_over(caller=me)
-            finally:
-                self.leave()
             me.park()
             if me.outcome in states.STOPPING:
                 stops.raise_for(me, me.outcome)
@@ -161,8 +162,7 @@ class Scheduler(Dispatcher):
         """Queue for the baton, with or without holding it."""
         me.inside = True
         try:
-            try:
-                self.enter()
+            with self, self.mutex:
                 if self.closed:
                     return
                 self.entries += 1
@@ -172,8 +172,6 @@ class Scheduler(Dispatcher):
                     self.holder = None
                 if self.holder is None:
                     self.hand_over(caller=me)
-            finally:
-                self.leave()
             me.park()
         except BaseException:
             self._recover(me)
@@ -191,23 +189,18 @@ class Scheduler(Dispatcher):
         """Make the first waiters for a key runnable; from any thread, handler or finalizer."""
         # First the note, then the mutex: who holds it looks at the inbox before time jumps.
         self.inbox.append((key, count))
-        if not _real.rlock_is_owned(self._mutex):
-            try:
-                self.enter()
+        if not self.mutex.is_mine():
+            with self, self.mutex:
                 self.entries += 1
-            finally:
-                self.leave()
+                self.settle()
 
     def move_by_hand(self, passed_ns: int) -> None:
         """Let time pass although somebody could run: a test has moved a frozen time."""
-        try:
-            self.enter()
+        with self, self.mutex:
             self._jump_to(self.now_ns + passed_ns)
             self.room.run_out(self.now_ns)
             if self.holder is None:
                 self.hand_over()
-        finally:
-            self.leave()
 
     def close(self) -> list[Participant]:
         """Set every thread free; returns those that are still alive. Needs the mutex.
@@ -245,8 +238,7 @@ class Scheduler(Dispatcher):
 
     def _mend(self, me: Participant) -> None:
         """Mend what an exception left half done; ``me`` has the baton if nobody else has."""
-        try:
-            self.enter()
+        with self, self.mutex:
             if self.closed:
                 return
             self.set_now(self.now_ns)
@@ -260,5 +252,3 @@ class Scheduler(Dispatcher):
             self.room.forget(self.holder)
             self.holder.state = states.RUNNING
             self.holder.ring()
-        finally:
-            self.leave()

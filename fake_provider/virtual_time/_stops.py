@@ -36,13 +36,10 @@ class Stops:
     def interrupt(self, exception: BaseException) -> None:
         """Let the main participant raise an exception at its current or next blocking point."""
         scheduler = self._scheduler
-        try:
-            scheduler.enter()
+        with scheduler, scheduler.mutex:
             self.set(exception)
             if scheduler.holder is None:
                 scheduler.hand_over()
-        finally:
-            scheduler.leave()
 
     def set(self, exception: BaseException) -> None:
         """Like ``interrupt``, for a caller that has the mutex and hands the baton over itself."""
@@ -116,11 +113,8 @@ class Stops:
         now = f"{scheduler.now_ns / NANOSECONDS:.9g}"
         report = _report.who_waits(scheduler)
         self.to_raise = kind(f"{reason}; the virtual clock stands at {now} s\n{report}")
-        try:
-            scheduler.enter()
+        with scheduler, scheduler.mutex:
             self._wind_down(self.to_raise)
-        finally:
-            scheduler.leave()
 
     def _wind_down(self, exception: RunStopped) -> None:
         self.final = exception

@@ -48,34 +48,30 @@ def _start(function: Any, args: Any, kwargs: Any, starts: Callable[..., Any]) ->
     one = scheduler.new_participant(name, thread)
     one.inside = True  # until it runs
     one.told = scheduler.stops.final is not None  # it helps to clean up
+    looks = 0
     try:
-        try:
-            scheduler.enter()
+        with scheduler, scheduler.mutex:
             scheduler.entries += 1
             scheduler.room.add_ready(one)
-        finally:
-            scheduler.leave()
         scheduler.watchdog.start()
+        looks = LOOKS_FOR_A_THREAD
         return starts(_run, (scheduler, one, function, args, kwargs), {})
     except BaseException:
-        _forget_unless_started(scheduler, one)
+        _forget_unless_started(scheduler, one, looks)
         raise
 
 
-def _forget_unless_started(scheduler: "Scheduler", one: Participant) -> None:
+def _forget_unless_started(scheduler: "Scheduler", one: Participant, looks: int) -> None:
     """After an error, or a signal: a participant without a thread must never get the baton."""
-    for _ in range(LOOKS_FOR_A_THREAD):
+    for _ in range(looks):
         if one.ident:
             return
         _real.sleep(0.01)
-    try:
-        scheduler.enter()
+    with scheduler, scheduler.mutex:
         scheduler.room.forget(one)
         if scheduler.holder is one:
             scheduler.holder = None
             scheduler.hand_over()
-    finally:
-        scheduler.leave()
 
 
 def _run(scheduler: "Scheduler", me: Participant, function: Any, args: Any, kwargs: Any) -> None:
@@ -104,8 +100,7 @@ def _run_tool(scheduler: "Scheduler", function: Any, args: Any, kwargs: Any) -> 
 def finish(scheduler: "Scheduler", me: Participant) -> None:
     """A participant's thread ends, and passes the baton on."""
     me.inside = True
-    try:
-        scheduler.enter()
+    with scheduler, scheduler.mutex:
         scheduler.entries += 1
         scheduler.participants.pop(me.ident, None)
         scheduler.outside.take_back(me)
@@ -116,8 +111,6 @@ def finish(scheduler: "Scheduler", me: Participant) -> None:
             scheduler.holder = None
         if scheduler.holder is None:
             scheduler.hand_over()
-    finally:
-        scheduler.leave()
 
 
 def join(self: threading.Thread, timeout: float | None = None) -> None:

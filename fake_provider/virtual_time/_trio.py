@@ -189,10 +189,15 @@ def _deliver(task: Any, stop: BaseException) -> bool:
 
 def _virtual_wakeup(original: Any) -> Any:
     def wakeup_thread_and_signal_safe(self: Any) -> None:
-        original(self)
         scheduler = _current.scheduler
-        if scheduler is not None and _KEY in scheduler.room.waiters:
-            scheduler.wake(_KEY, count=len(scheduler.participants))
+        try:
+            original(self)
+            if scheduler is not None and _KEY in scheduler.room.waiters:
+                scheduler.wake(_KEY, count=len(scheduler.participants))
+        except BaseException:  # of a signal's handler
+            if scheduler is not None:
+                scheduler.is_in_doubt = True
+            raise
 
     return wakeup_thread_and_signal_safe
 

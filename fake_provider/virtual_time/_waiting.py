@@ -102,6 +102,11 @@ class WaitingRoom:
         for one in [queue[place] for place in range(min(count, len(queue)))]:
             self.make_ready(one, states.WOKEN)
 
+    def wake_all(self) -> None:
+        """Make everybody ready that waits for a key; whoever finds nothing waits on."""
+        for key, queue in list(self.waiters.items()):
+            self.wake(key, len(queue))
+
     def next_ready(self) -> Participant:
         """The participant that runs next; it stays in the ready queue until it is forgotten."""
         if self._rng is None or len(self.ready) == 1:

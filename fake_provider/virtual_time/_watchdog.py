@@ -88,12 +88,9 @@ class Watchdog:
             needed = BLOCKED_TICKS if state is _kernel.CALL else LOCKED_TICKS
             gives_up = self._quiet_ticks >= needed
         if gives_up:
-            try:
-                scheduler.enter()
+            with scheduler, scheduler.mutex:
                 if scheduler.holder is holder and scheduler.entries == pulse and not holder.inside:
                     self._take_baton(holder, computes=computes)
-            finally:
-                scheduler.leave()
 
     def _take_baton(self, holder: "Participant", *, computes: bool) -> None:
         scheduler = self._scheduler
@@ -111,8 +108,7 @@ class Watchdog:
     def _look_at_idleness(self, now: float) -> None:
         """Nobody runs: something outside may come back, or never will."""
         scheduler = self._scheduler
-        try:
-            scheduler.enter()
+        with scheduler, scheduler.mutex:
             if scheduler.closed or scheduler.holder is not None or scheduler.outside.in_grace:
                 return
             scheduler.hand_over()
@@ -123,5 +119,3 @@ class Watchdog:
             locked = scheduler.outside.waits_for_locks()
             if now - self._since > (LOCKED_OUTSIDE_S if locked else SILENT_OUTSIDE_S):
                 scheduler.tell_main(states.DEADLOCK)
-        finally:
-            scheduler.leave()

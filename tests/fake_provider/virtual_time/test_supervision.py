@@ -6,8 +6,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
-import queue
-import signal
 import threading
 import time
 
@@ -140,89 +138,6 @@ def test_time_moves_on_when_patience_ends(pipe):
         run()
 
 
-def test_an_interrupted_wait_leaves_a_thread_that_can_go_on(pipe):
-    """A signal handler that raises in a parked thread leaves it in the clock, able to sleep."""
-    reader, writer = pipe
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    handler = signal.signal(signal.SIGUSR1, interrupt)
-    try:
-        with VirtualClock() as clock:
-            thread = threading.Thread(target=os.read, args=(reader, 1), daemon=True)
-            thread.start()
-            main = threading.main_thread().ident
-            start_real_thread(lambda: (real_sleep(0.1), signal.pthread_kill(main, signal.SIGUSR1)))
-            with pytest.raises(KeyboardInterrupt):
-                time.sleep(60)
-            os.write(writer, b"x")
-            thread.join()
-            time.sleep(1)
-            assert clock.elapsed() == 1.0
-    finally:
-        signal.signal(signal.SIGUSR1, handler)
-
-
-def test_a_storm_of_signals_breaks_nothing():
-    """Handlers that raise at any instruction, also inside the scheduler, leave it consistent."""
-
-    class Ping(BaseException):
-        pass
-
-    armed, pings, calm = [], [], []
-    main = threading.main_thread().ident
-
-    def ping(*_):
-        if armed:  # once for each attempt, so that it never hits this test itself
-            armed.clear()
-            raise Ping
-
-    def storm():
-        end = real_clock() + 1.5
-        while real_clock() < end:
-            real_sleep(0.0005)
-            signal.pthread_kill(main, signal.SIGUSR2)
-        calm.append(True)
-
-    def attempt():
-        armed.append(True)
-        for _ in range(20):
-            time.sleep(1)
-            with contextlib.suppress(queue.Empty):
-                queue.SimpleQueue().get(timeout=0.5)
-        armed.clear()
-
-    def others():
-        for _ in range(400):
-            with held_often:
-                time.sleep(3)
-
-    handler = signal.signal(signal.SIGUSR2, ping)
-    try:
-        with VirtualClock(limit=1e9) as clock:
-            threads = [threading.Thread(target=others, daemon=True) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            start_real_thread(storm)
-            while not calm:
-                try:
-                    attempt()
-                except Ping:
-                    pings.append(clock.elapsed())
-            for thread in threads:
-                thread.join()
-            assert clock.elapsed() >= 3600.0
-    finally:
-        while not calm:
-            real_sleep(0.01)
-        signal.signal(signal.SIGUSR2, handler)
-    assert len(pings) > 20
-
-
-held_often = threading.RLock()
-
-
 # -- deadlocks
 
 
@@ -343,7 +258,7 @@ def test_after_a_stop_nothing_waits():
             time.sleep(1)
         with pytest.raises(VirtualTimeLimit):
             threading.Event().wait()
-        with held_often, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
             assert pool.submit(lambda: 7).result() == 7
         assert clock.elapsed() == 0.0
 
