@@ -7,25 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from fake_provider._events import chunks_of
 from fake_provider._stated import one_of, real_number, whole_number
 from fake_provider._wire._shapes import Chunk, Reply
 
 Kind = Literal["error", "cut", "stall", "garbage"]
 KINDS = get_args(Kind)
 
-# A 429 with one of these codes is a bill, not a queue (OpenAI and Anthropic, read 2026-11-25).
-TERMINAL_CODES = frozenset(
-    {
-        "billing_error",
-        "contract_spend_limit_reached",
-        "credit_balance_exhausted",
-        "enforced_spend_limit_reached",
-        "insufficient_quota",
-        "organization_spend_limit_exceeded",
-        "organization_usage_limit_exceeded",
-        "project_spend_limit_exceeded",
-    }
-)
+# What an error event in a stream calls an overload (the same sources).
+OVERLOAD_CODES = frozenset({"overloaded_error", "server_is_overloaded", "server_overloaded"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +27,8 @@ class Fault:
         code: The dialect's error type or code, such as `"insufficient_quota"`; None for the usual
             one of the status.
         headers: Headers of the answer beside the dialect's own, such as `{"retry-after": "60"}`.
-        body: The body: JSON as a dict, text, or None for the dialect's own body.
+        body: The body: JSON as a dict, text, or None for the dialect's own body. The text of a
+            stream is sent event by event; an error event in it is a failure of the attempt.
         kind: `"error"`: an answer of this status, without asking the limits. The others happen to
             an answer that the limits admit: `"cut"` ends the connection, `"stall"` pauses for
             `seconds`, `"garbage"` sends a part that cannot be read.
@@ -133,10 +124,11 @@ def overridden(reply: Reply, fault: Fault) -> Reply:
     """Return the reply with a fault's headers and body in place of the dialect's."""
     own = {name.lower(): str(value) for name, value in fault.headers.items()}
     chunks, body = reply.chunks, fault.encoded_body()
-    if body is not None:
+    if body is not None and reply.stream:
+        chunks = chunks_of(body)
+    elif body is not None:
         chunks = (Chunk(body, output_tokens=1),)
-        if not reply.stream:
-            own.setdefault("content-length", str(len(body)))
+        own.setdefault("content-length", str(len(body)))
     kept = tuple((name, value) for name, value in reply.headers if name not in own)
     return Reply(reply.status, (*kept, *own.items()), chunks, reply.stream)
 

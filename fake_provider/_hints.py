@@ -25,7 +25,8 @@ class HintStyle:
         form: `"seconds"` (Retry-After, whole, rounded up), `"ms"` (retry-after-ms), `"date"`
             (Retry-After as an HTTP date), `"reset"` (only the dialect's reset headers) or
             `"none"`.
-        pad_s: Seconds added to the true wait in a Retry-After; 0 or more.
+        pad_s: Seconds added to the true wait in a Retry-After. Below 0 it says less than is
+            needed, and nothing where no wait is left.
         skew_s: Seconds by which the provider's wall clock is ahead of the client's.
 
     Raises:
@@ -39,7 +40,7 @@ class HintStyle:
 
     def __post_init__(self) -> None:
         one_of("form", self.form, get_args(SentForm))
-        real_number("pad_s", self.pad_s, "seconds", low=0.0)
+        real_number("pad_s", self.pad_s, "seconds")
         real_number("skew_s", self.skew_s, "seconds")
 
 

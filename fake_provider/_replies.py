@@ -57,7 +57,7 @@ class Replies:
         """Return the hint of a refusal; where no wait can be known there is none to give."""
         if not decision.wait_ns or decision.violated[0].kind == "concurrent":
             return NO_HINT
-        return Hint(self._hint.form, decision.wait_ns / 1e9 + self._hint.pad_s)
+        return Hint(self._hint.form, max(0.0, decision.wait_ns / 1e9 + self._hint.pad_s))
 
     def counted(self, dialect: Dialect, ask: Ask, cost: Cost, wall_ns: int) -> Reply:
         """Return a count of tokens."""

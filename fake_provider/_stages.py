@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fake_provider._attempt import Attempt
+from fake_provider._events import error_event
 from fake_provider._exchange import Exchange
-from fake_provider._faults import TERMINAL_CODES, Fault, error_code, overridden
+from fake_provider._faults import OVERLOAD_CODES, Fault, error_code, overridden
 from fake_provider._hints import HintStyle, names_reset, read_hint
 from fake_provider._intake import Intake, Watcher
 from fake_provider._ledger import Ledger
@@ -20,6 +21,7 @@ from fake_provider._recorder import NS, Record
 from fake_provider._replies import Replies
 from fake_provider._script import Arrival, Script, ask_scripts
 from fake_provider._service import ServiceTime
+from fake_provider._terminal import TERMINAL_CODES, is_terminal
 from fake_provider._tokens import Cost, CostModel
 from fake_provider._waits import Scope
 from fake_provider._wire import Dialect
@@ -34,7 +36,6 @@ from fake_provider._wire._shapes import (
     Shelf,
 )
 
-TERMINAL_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 422})
 OVERLOADED = frozenset({503, 529})
 
 
@@ -195,8 +196,13 @@ class Stages:
     ) -> Reply:
         """Answer as scripted, whatever the limits say."""
         if fault.status == 200:
-            reply = self._replies.served(dialect, ask, content, cost, (), wall_ns)
-            return overridden(reply, fault)
+            reply = overridden(
+                self._replies.served(dialect, ask, content, cost, (), wall_ns), fault
+            )
+            event = error_event(reply.content) if reply.stream else None
+            if event is not None:
+                self._note_failure(record, error_code(event))
+            return reply
         reply = overridden(self._replies.failed(dialect, fault, wall_ns), fault)
         self._note_fault(record, fault, error_code(reply.content))
         return reply
@@ -213,7 +219,13 @@ class Stages:
 
     def _note_fault(self, record: Record, fault: Fault, code: str | None) -> None:
         """Note why an attempt fails: by the code of a bill that no wait pays, or by its status."""
-        record.reason = "overloaded" if fault.status in OVERLOADED else "scripted"
+        self._note_failure(record, code)
+        if fault.status in OVERLOADED and not record.terminal:
+            record.reason = "overloaded"
+
+    def _note_failure(self, record: Record, code: str | None) -> None:
+        """Note why an attempt fails, as far as the code of the error tells."""
+        record.reason = "overloaded" if code in OVERLOAD_CODES else "scripted"
         if code in TERMINAL_CODES:
             record.reason, record.terminal = code, True
 
@@ -246,13 +258,13 @@ class Stages:
     def _exchange(self, reply: Reply, record: Record, wall_ns: int) -> Exchange:
         """Finish the record as far as the answer is known, and hand the answer to the door."""
         record.status, record.stream = reply.status, reply.stream
-        record.terminal = record.terminal or reply.status in TERMINAL_STATUSES
         if reply.status != 200 and record.hint_form is None:
             # The client compares a date with its own clock, whatever the provider's says.
             client_wall_ns = wall_ns - round(self._model.hint.skew_s * NS)
             hint = read_hint(dict(reply.headers), client_wall_ns, reply.content)
             if hint is not None:
                 record.hint, record.hint_form = hint
+        record.terminal = record.terminal or is_terminal(reply, record.hint)
         waits = self._model.service.waits(reply, self._service_rng)
         return Exchange(reply, waits, record, self._now_ns, self._finish)
 

@@ -143,6 +143,36 @@ def test_a_bill_is_terminal_and_no_queue(fault, reason):
     assert (attempt.reason, attempt.terminal) == (reason, True)
 
 
+DAILY = "Rate limit reached for gpt-x on requests per day (RPD): Limit 200, Used 200, Requested 1."
+
+
+@pytest.mark.parametrize(
+    ("fault", "terminal"),
+    [
+        (Fault(headers={"x-should-retry": "false"}), True),
+        (Fault(status=500, headers={"X-Should-Retry": "false"}), True),
+        (Fault(headers={"x-should-retry": "false", "retry-after": "20"}), False),
+        (Fault(status=400, headers={"x-should-retry": "true"}), False),
+        (Fault(body={"error": {"message": DAILY}}), True),
+        (Fault(body={"error": {"message": DAILY}}, headers={"retry-after": "7"}), True),
+        (Fault(body={"error": {"message": f"{DAILY} Please try again in 8.64s."}}), False),
+        (Fault(body={"error": {"message": f"{DAILY} Please try again in 7m12s."}}), False),
+        (Fault(body={"error": {"message": f"{DAILY} Please try again in 23h59m0s."}}), True),
+        (Fault(body={"error": {"message": "Too many tokens per day, please wait"}}), True),
+        (Fault(status=400, body={"error": {"message": "tell me of a day"}}), True),
+        (Fault(body={"error": {"message": "once in a day, per minute"}}), False),
+    ],
+)
+def test_what_an_answer_says_of_retrying_counts_more_than_its_status(fault, terminal):
+    """The provider's word on retrying, and a quota of the whole day, decide what is terminal."""
+    with FakeProvider() as provider:
+        provider.script([fault])
+        with pytest.raises(anthropic.APIStatusError):
+            ask()
+        (attempt,) = provider.trace.attempts
+    assert attempt.terminal is terminal
+
+
 @pytest.mark.parametrize(
     "text", ["", "upstream connect error", "{}", '{"error": null}', '{"error": "busy"}', "[]", "5"]
 )
@@ -232,6 +262,55 @@ def test_a_script_may_give_the_stream_itself():
             assert "".join(events.text_stream) == "as scripted"
         (attempt,) = provider.trace.attempts
     assert attempt.output_at == 0.5
+
+
+BEGUN = STREAM[: STREAM.index("event: content_block_start")]
+DELIVERED = STREAM[: STREAM.index("event: message_stop")]
+OVERLOAD = (
+    'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "output_at", "terminal"),
+    [
+        (DELIVERED + OVERLOAD, "overloaded", 0.5, False),
+        (OVERLOAD, "overloaded", None, False),
+        (
+            STREAM[: STREAM.index("event: content_block_start")] + OVERLOAD,
+            "overloaded",
+            None,
+            False,
+        ),
+        (OVERLOAD.replace("overloaded_error", "api_error"), "scripted", None, False),
+        (OVERLOAD.replace("overloaded_error", "billing_error"), "billing_error", None, True),
+    ],
+    ids=["after output", "at once", "before output", "another error", "a bill"],
+)
+def test_a_stream_that_a_script_wrote_fails_where_it_says_so(text, reason, output_at, terminal):
+    """An error event in a scripted stream is a failure, after output or before any."""
+    with FakeProvider() as provider:
+        provider.script([Fault(status=200, body=text)])
+        with pytest.raises(anthropic.APIStatusError), CLIENT.messages.stream(**body()) as events:
+            list(events.text_stream)
+        (attempt,) = provider.trace.attempts
+    assert (attempt.status, attempt.succeeded, attempt.refused) == (200, False, False)
+    assert (attempt.reason, attempt.output_at, attempt.terminal) == (reason, output_at, terminal)
+
+
+def test_a_chat_stream_s_first_role_is_no_output():
+    """A scripted stream of OpenAI's that breaks off after the role has delivered nothing."""
+    role = 'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+    error = 'data: {"error":{"type":"server_error","code":"server_error","message":"x"}}\n\n'
+    with FakeProvider() as provider:
+        provider.script([Fault(status=200, body=role + error)])
+        stream = openai.OpenAI(api_key="test").chat.completions.create(
+            model="gpt-x", messages=[{"role": "user", "content": "hello"}], stream=True
+        )
+        with pytest.raises(openai.APIError):
+            list(stream)
+        (attempt,) = provider.trace.attempts
+    assert (attempt.output_at, attempt.succeeded) == (None, False)
 
 
 @pytest.mark.parametrize("source", [5, None, Fault()])

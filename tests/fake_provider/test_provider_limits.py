@@ -172,13 +172,14 @@ def test_a_provider_s_skewed_clock_shows_in_dates_alone():
         assert provider.trace.refused[0].hint == pytest.approx(70.0)
 
 
-def test_a_padded_hint_asks_for_more_than_the_wait():
-    """`pad_s` comes on top of the true wait."""
-    padded = HintStyle(form="seconds", pad_s=5.0)
+@pytest.mark.parametrize(("pad_s", "sent"), [(5.0, "65"), (-20.0, "40"), (-90.0, None)])
+def test_a_padded_hint_asks_for_more_or_less_than_the_wait(pad_s, sent):
+    """`pad_s` is added to the true wait; where nothing is left of it, none is named."""
+    padded = HintStyle(form="seconds", pad_s=pad_s)
     with FakeProvider(requests_per_minute=1, hint=padded, latency=0) as provider:
         ask()
-        assert refused()["retry-after"] == "65"
-        assert provider.trace.refused[0].hint == 65.0
+        assert refused().get("retry-after") == sent
+        assert provider.trace.refused[0].hint == (sent and float(sent))
 
 
 def test_a_provider_without_hints_gives_none():
