@@ -48,6 +48,8 @@ class Attempt:
         stream: True if the answer was streamed.
         output_at: When the first output left the provider, in seconds; None before any output.
         cancelled_at: When the client gave up waiting for the answer, in seconds.
+        depth: How deep on its caller's stack the loop lies that sent it again, the outermost
+            lowest; None for a first attempt, or where no stack was seen.
     """
 
     index: int
@@ -78,6 +80,7 @@ class Attempt:
     stream: bool
     output_at: float | None
     cancelled_at: float | None
+    depth: int | None = None
 
     @property
     def tokens(self) -> int:

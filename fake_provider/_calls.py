@@ -68,11 +68,13 @@ class Place(NamedTuple):
         call: Its call.
         attempt: Its position in the call, from 1.
         layer: Who made it.
+        depth: How deep on the stack the loop lies that sent it again, if that was seen.
     """
 
     call: OpenCall
     attempt: int
     layer: Layer
+    depth: int | None = None
 
 
 class Calls:
@@ -117,6 +119,7 @@ class Calls:
         # Walking the stack costs as much as a limit's decision: it waits for the first failure.
         stack = self._stack() if work is not None and work.troubled else NO_FRAMES
         layer: Layer = "code"
+        depth = None if work is None else stack.depth_of_loop(work.stack)
         if sdk_retry:
             call = work.call if work is not None else self._orphan(name, digest)
             layer = "sdk"
@@ -133,7 +136,9 @@ class Calls:
             work = self._after_success(owner, work, call, stack)
         call.attempts += 1
         call.failed = False
-        return Place(call, call.attempts, "first" if call.attempts == 1 else layer)
+        if call.attempts == 1:
+            return Place(call, 1, "first")
+        return Place(call, call.attempts, layer, depth)
 
     def ended(self, call: OpenCall, *, failed: bool, now_ns: int) -> None:
         """Note how an attempt of `call` ended."""
@@ -153,7 +158,7 @@ class Calls:
                     work.stack = self._stack()
             else:
                 # Only the frame that goes on matters now: let go of the others' variables.
-                work.stack = Stack(work.stack.frames[:1])
+                work.stack = Stack(work.stack.frames[:1], 1)
 
     def forget(self) -> None:
         """Let go of every stack that is held."""

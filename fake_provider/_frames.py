@@ -68,12 +68,14 @@ class Stack:
 
     Args:
         frames: The frames, innermost first.
+        own: How many of them are the caller's own, and not of a parent that waits for it.
     """
 
-    __slots__ = ("frames",)
+    __slots__ = ("frames", "own")
 
-    def __init__(self, frames: Iterable[FrameType]) -> None:
+    def __init__(self, frames: Iterable[FrameType], own: int = 0) -> None:
         self.frames = tuple(frames)
+        self.own = own
 
     @classmethod
     def capture(cls, waiting: Iterable[FrameType] = ()) -> Stack:
@@ -89,13 +91,30 @@ class Stack:
             if role is not _Role.CARRIER:
                 frames.append(frame)
             frame = frame.f_back
+        own = len(frames)
         frames.extend(f for f in waiting if _role(f) in (_Role.USER, _Role.RETRY_LOOP))
-        return cls(frames)
+        return cls(frames, own)
 
     @property
     def innermost(self) -> FrameType | None:
         """The innermost frame of the code under test."""
         return self.frames[0] if self.frames else None
+
+    def depth_of_loop(self, failed: Stack) -> int | None:
+        """Return how deep the innermost frame lies that this attempt shares with a failed one.
+
+        That frame sent both. Of two such frames of one caller the deeper one has the larger
+        number; those of parents that wait have 0 and less.
+
+        Args:
+            failed: The stack at the attempt before, which failed.
+
+        Returns:
+            Its depth, None if they share no frame.
+        """
+        live = {id(frame): at for at, frame in enumerate(self.frames)}
+        shared = next((live[id(f)] for f in failed.frames if id(f) in live), None)
+        return None if shared is None else self.own - shared
 
     def relation(self, failed: Stack) -> tuple[Relation, FrameType | None]:
         """Return how this attempt stands to a failed one, and the innermost frame they share.

@@ -15,6 +15,8 @@ FORMAT = 1
 # The order of a file that is written while its trace grows.
 AS_ENDED = "ended"
 ATTEMPT_FIELDS = tuple(f.name for f in dataclasses.fields(Attempt))
+# A field that came later has a default: files from before it are traces all the same.
+_NEEDED = tuple(f.name for f in dataclasses.fields(Attempt) if f.default is dataclasses.MISSING)
 LIMIT_FIELDS = tuple(f.name for f in dataclasses.fields(Limit))
 
 _Check = Callable[[object], bool]
@@ -36,8 +38,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _whole(least: int) -> _Check:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return lambda value: isinstance(value, int) and _is_whole(value) and value >= least
 
 
 def _real(least: float) -> _Check:
@@ -84,6 +90,7 @@ _ATTEMPT: dict[str, tuple[_Check, str]] = {
     "stream": (_is_flag, "true or false"),
     "output_at": (_or_none(_real(0)), "a number of seconds, at least 0, or null"),
     "cancelled_at": (_or_none(_real(0)), "a number of seconds, at least 0, or null"),
+    "depth": (_or_none(_is_whole), "a whole number or null"),
 }
 _HEADER: dict[str, tuple[_Check, str]] = {
     "clock": (_word("virtual", "real"), "virtual or real"),
@@ -162,7 +169,7 @@ def parse_attempt(row: object) -> Attempt:
     """Return one attempt, or raise ValueError naming the field at fault."""
     if not isinstance(row, dict):
         raise ValueError(f"an attempt is a JSON object, got {row!r}")
-    _check_names("an attempt", row, ATTEMPT_FIELDS, ATTEMPT_FIELDS)
+    _check_names("an attempt", row, _NEEDED, ATTEMPT_FIELDS)
     _check("an attempt", row, _ATTEMPT)
     return Attempt(**row)
 

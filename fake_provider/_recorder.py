@@ -74,6 +74,7 @@ class Record:
             stream=self.stream,
             output_at=_seconds(self.output_ns),
             cancelled_at=_seconds(self.cancelled_ns),
+            depth=self.place.depth,
         )
 
 

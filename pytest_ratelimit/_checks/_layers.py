@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pytest_ratelimit._checks._judgement import Judgement
+from pytest_ratelimit._checks._stacks import knows_depth
 from pytest_ratelimit._checks._text import many, names
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import median
@@ -42,7 +43,9 @@ def judge_layers(digest: Digest, stacks: Sequence[Stack]) -> Judgement:
     retries = digest.trace.retries
     if not retries:
         return Judgement.unjudged("nothing was retried: it takes one call that was")
-    if not any(attempt.sdk_retry for attempt in retries) and len(_long_calls(digest)) < _MIN_CALLS:
+    seen = all(knows_depth(call) for call in digest.trace.calls)
+    counted = any(attempt.sdk_retry for attempt in retries)
+    if not seen and not counted and len(_long_calls(digest)) < _MIN_CALLS:
         counted = all(attempt.sdk_retry is not None for attempt in retries)
         counter = "the SDK's retry counter stayed at 0" if counted else "no SDK sends its counter"
         return Judgement.unjudged(
@@ -56,32 +59,61 @@ def _exact_finding(stacks: Sequence[Stack]) -> Finding:
     """Return the finding with the factors of the longest call."""
     worst = stacks[0]
     total = sum(len(stack.attempts) for stack in stacks)
-    lines = [
-        (
-            f"Call {worst.call} of {worst.caller}: the SDK's retry counter started again "
-            f"{worst.outer - 1:,} x within one call."
-        ),
-        f"{many(len(stacks), 'call')} made {many(total, 'attempt')} this way.",
-    ]
-    who = "the code around the SDK retries"
-    if worst.middle:
-        lines.append(f"Before every {worst.middle:,} rounds of the SDK the delays begin anew.")
-        who = "two loops around the SDK retry"
-        kept = max(worst.middle, worst.outer // worst.middle)
-    else:
-        lines.append("Several loops around the SDK count as one here: the delays do not tell.")
-        kept = worst.outer
+    witness, *more = _witness_lines(worst)
+    who = "one loop inside another"
+    if worst.is_sdk and not worst.loops[0].is_sdk:
+        who = "the SDK inside another retry loop"
+    cause, remedy = _explain(worst)
     return Finding(
         code="RL112",
         severity="error",
-        summary=f"{many(len(stacks), 'call')} retried by the SDK inside another retry loop; "
-        f"call {worst.call} made {worst.factors}",
-        evidence=tuple(lines),
-        cause=f"{who}, and so does the SDK (max_retries={worst.inner - 1}): the attempts multiply.",
-        remedy="set max_retries=0 on the client, and keep one loop around it: at most "
-        f"{many(kept, 'attempt')} instead of {len(worst.attempts):,}.",
+        summary=f"{many(len(stacks), 'call')} retried by {who}; call {worst.call} made "
+        f"{worst.factors}",
+        evidence=(
+            witness,
+            f"{many(len(stacks), 'call')} made {many(total, 'attempt')} this way.",
+            *more,
+        ),
+        cause=f"{cause}: the attempts multiply.",
+        remedy=remedy,
         attempts=tuple(sorted(a.index for stack in stacks for a in stack.attempts)),
     )
+
+
+def _explain(stack: Stack) -> tuple[str, str]:
+    """Return which loops retry, and which to keep."""
+    kept = f"at most {many(max(stack.code), 'attempt')} instead of {len(stack.attempts):,}."
+    if not stack.is_sdk:
+        return "two loops retry the same call", f"keep one of the loops: {kept}"
+    sdk = next(loop.rounds for loop in stack.loops if loop.is_sdk)
+    who = "the code around the SDK retries"
+    where = "around it"
+    if stack.loops[0].is_sdk:
+        who, where = "the transport under the SDK retries", "under it"
+    elif len(stack.code) > 1:
+        who = "two loops around the SDK retry"
+    return (
+        f"{who}, and so does the SDK (max_retries={sdk - 1})",
+        f"set max_retries=0 on the client, and keep one loop {where}: {kept}",
+    )
+
+
+def _witness_lines(stack: Stack) -> list[str]:
+    """Return the lines that say what told the loops apart."""
+    counter = (
+        f"Call {stack.call} of {stack.caller}: the SDK's retry counter started again "
+        f"{stack.restarts:,} x within one call."
+    )
+    if stack.witness == "depth":
+        seen = (
+            f"Call {stack.call} of {stack.caller}: {len(stack.loops)} loops were on the stack, one "
+            "inside the other, and each sent it again."
+        )
+        return [seen, counter] if stack.restarts else [seen]
+    if stack.witness == "delays":
+        middle = stack.code[-1]
+        return [counter, f"Before every {middle:,} rounds of the SDK the delays begin anew."]
+    return [counter, "Several loops around the SDK count as one here: the delays do not tell."]
 
 
 def _long_calls(digest: Digest) -> list[list[float]]:

@@ -339,6 +339,7 @@ def attempt(**changes: object) -> Attempt:
         "stream": False,
         "output_at": None,
         "cancelled_at": None,
+        "depth": None,
     }
     unknown = set(changes) - set(fields)
     assert not unknown, unknown

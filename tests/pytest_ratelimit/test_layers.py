@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 
@@ -51,6 +52,88 @@ def test_rounds_that_are_not_full_are_counted_as_they_are() -> None:
 def test_the_sdk_alone_is_the_innocent_neighbour() -> None:
     """A counter that only rises is one layer."""
     assert layers(trace_of(*counted([0, 1, 2]))).verdict == "ok"  # type: ignore[arg-type]
+
+
+def seen(depths: list[int], sdk: list[int] | None = None, **changes: object) -> Trace:
+    """One call whose retries were sent again from these depths of the stack."""
+    counters: list[int | None] = [None] * (len(depths) + 1) if sdk is None else [*sdk]
+    attempts = []
+    for i, depth in enumerate([None, *depths]):
+        fields = {
+            "depth": depth,
+            "sdk_retry": counters[i],
+            "layer": "sdk" if counters[i] else "code",
+        }
+        attempts.append(refusal(**fields, arrived_at=float(i), ended_at=float(i), **changes))
+    return trace_of(*attempts)
+
+
+def test_two_loops_on_the_stack_are_proof() -> None:
+    """Where the stack was seen, neither a counter nor a pattern of delays is needed."""
+    (finding,) = layers(seen([3, 3, 3, 1, 3, 3, 3, 1, 3, 3, 3])).findings
+    assert finding.severity == "error"
+    assert finding.summary == (
+        "1 call retried by one loop inside another; call 0 made 12 attempts = 3 outer x 4 inner"
+    )
+    assert finding.evidence[0] == (
+        "Call 0 of agent-0: 2 loops were on the stack, one inside the other, and each sent it "
+        "again."
+    )
+    assert finding.cause == "two loops retry the same call: the attempts multiply."
+    assert finding.remedy == "keep one of the loops: at most 4 attempts instead of 12."
+
+
+def test_the_stack_tells_every_factor_around_the_sdk() -> None:
+    """3 x 5 x 3 attempts with any delays: what the SDK's counter says, and both loops around."""
+    inner = ([5, 5, 4] * 5)[:-1]
+    depths = [*inner, 2, *inner, 2, *inner]
+    (finding,) = layers(seen(depths, [0, 1, 2] * 15)).findings
+    assert finding.summary.endswith("call 0 made 45 attempts = 3 outer x 5 inner x 3 SDK")
+    assert finding.evidence[2] == (
+        "Call 0 of agent-0: the SDK's retry counter started again 14 x within one call."
+    )
+    assert finding.remedy.endswith("keep one loop around it: at most 5 attempts instead of 45.")
+
+
+def test_a_transport_that_retries_under_the_sdk() -> None:
+    """The SDK is then the outer loop, and its counter never starts again."""
+    (finding,) = layers(seen([3, 3, 1, 3, 3, 1, 3, 3], [0, 0, 0, 1, 1, 1, 2, 2, 2])).findings
+    assert finding.summary.endswith("call 0 made 9 attempts = 3 SDK x 3 inner")
+    assert "started again" not in str(finding)
+    assert finding.cause.startswith("the transport under the SDK retries, and so does the SDK")
+
+
+def test_rounds_on_the_stack_that_are_not_full() -> None:
+    """A last round that was cut short leaves no product."""
+    (finding,) = layers(seen([3, 3, 1, 3])).findings
+    assert finding.summary.endswith("made 5 attempts in 2 outer rounds of up to 3 inner attempts")
+
+
+@pytest.mark.parametrize(
+    "depths",
+    [[2, 2, 2, 2], [1, 2, 3, 4], [1, 2, 2, 2], [0, 0, 0]],
+    ids=["one loop", "recursion", "a loop after a first try", "a parent's loop"],
+)
+def test_one_loop_on_the_stack_is_the_innocent_neighbour(depths: list[int]) -> None:
+    """A depth that never falls is one layer, and that is a verdict even on one call."""
+    assert layers(seen(depths)).verdict == "ok"
+
+
+def test_a_fallback_and_another_failure_are_no_loop() -> None:
+    """An inner loop over keys, or for time-outs, does not multiply with one over refusals."""
+    turns = [refusal(depth=d, key=f"key{i % 3}") for i, d in enumerate([None, 3, 3, 1, 3, 3])]
+    by_key = [
+        dataclasses.replace(a, arrived_at=float(i // 3), ended_at=float(i // 3))
+        for i, a in enumerate(turns)
+    ]
+    assert layers(trace_of(*by_key)).verdict == "ok"
+    for status in (500, 401):
+        answers = [status, 429, status, 429, status, 429]
+        mixed = [
+            refusal(depth=d, status=s, terminal=s == 401, arrived_at=float(i), ended_at=float(i))
+            for i, (d, s) in enumerate(zip([None, 3, 1, 3, 1, 3], answers, strict=True))
+        ]
+        assert layers(trace_of(*mixed)).verdict == "ok", status
 
 
 def test_an_inferred_call_proves_nothing() -> None:

@@ -420,12 +420,12 @@ PLURAL = (
     "least",
     "longest",
     "math.ceil(per_call)",
+    "middle",
     "overdraft.deepest",
     "per_call",
     "policy.retry_ratio",
     "times[number] + 1",
     "who",
-    "worst.middle",
 )
 
 
