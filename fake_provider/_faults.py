@@ -9,10 +9,13 @@ from typing import Any, Literal, get_args
 
 from fake_provider._events import chunks_of
 from fake_provider._stated import one_of, real_number, whole_number
+from fake_provider._wire._named import NAMES, Name
 from fake_provider._wire._shapes import Chunk, Reply
 
-Kind = Literal["error", "cut", "stall", "garbage"]
-KINDS = get_args(Kind)
+Breakage = Literal["cut", "stall", "garbage"]
+Kind = Literal["error"] | Breakage | Name
+KINDS = ("error", *get_args(Breakage), *NAMES)
+USUAL_STATUS = 429
 
 # What an error event in a stream calls an overload (the same sources).
 OVERLOAD_CODES = frozenset({"overloaded_error", "server_is_overloaded", "server_overloaded"})
@@ -23,17 +26,22 @@ class Fault:
     """A scripted error: in place of the answer, or in the middle of an answer that is admitted.
 
     Args:
-        status: HTTP status: 200, or from 300 to 599.
+        status: HTTP status: 200, or from 300 to 599; of an answer with a name it is the dialect's.
         code: The dialect's error type or code, such as `"insufficient_quota"`; None for the usual
-            one of the status.
+            one of the status, and for an answer with a name.
         headers: Headers of the answer beside the dialect's own, such as `{"retry-after": "60"}`.
         body: The body: JSON as a dict, text, or None for the dialect's own body. The text of a
             stream is sent event by event; an error event in it is a failure of the attempt.
-        kind: `"error"`: an answer of this status, without asking the limits. The others happen to
-            an answer that the limits admit: `"cut"` ends the connection, `"stall"` pauses for
-            `seconds`, `"garbage"` sends a part that cannot be read.
-        after: Pieces of output that a stream delivers before; 0 or more. With it an `"error"` is
-            an event inside a stream of status 200, that the limits have admitted.
+        kind: `"error"`: an answer of this status, without asking the limits. So is an answer with
+            a name, in the words and with the status of the dialect that is asked: `"overloaded"`,
+            `"windowless"` (a 429 that names neither limits nor a wait), `"concurrency"`,
+            `"acceleration"`, `"insufficient-quota"`, `"spend-cap"`, `"too-large"`; what is not
+            known of a provider is an error when it is asked. The others happen to an answer that
+            the limits admit: `"cut"` ends the connection, `"stall"` pauses for `seconds`,
+            `"garbage"` sends a part that cannot be read.
+        after: Pieces of output that a stream delivers before; 0 or more. With it an `"error"`, or
+            `"overloaded"`, is an event inside a stream of status 200, that the limits have
+            admitted.
         seconds: Length of a `"stall"` in seconds, above 0.
 
     Raises:
@@ -41,7 +49,7 @@ class Fault:
         ValueError: An argument is out of its range, or does not go with the kind.
     """
 
-    status: int = 429
+    status: int = USUAL_STATUS
     code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | str | None = None
@@ -89,15 +97,37 @@ class Fault:
         one_of("kind", self.kind, KINDS)
         if self.after is not None:
             whole_number("after", self.after, at_least=0)
+        if self.name is not None:
+            self._check_name(self.name)
         if self.kind == "stall":
             real_number("seconds", self.seconds, "seconds", above=0.0)
         elif self.seconds:
             raise ValueError(f"seconds must be left out unless kind is stall, got {self.seconds!r}")
 
+    def _check_name(self, name: Name) -> None:
+        """Raise for what an answer with a name brings with it."""
+        for stated, value, usual in (
+            ("status", self.status, USUAL_STATUS),
+            ("code", self.code, None),
+            ("after", None if name == "overloaded" else self.after, None),
+        ):
+            if value != usual:
+                raise ValueError(f"{stated} must be left out where kind is {name}, got {value!r}")
+
+    @property
+    def name(self) -> Name | None:
+        """The name of the answer, None for one that is stated by its status and code."""
+        return self.kind if self.kind in NAMES else None
+
+    @property
+    def breaks(self) -> bool:
+        """True for what happens to the transmission of an answer, whatever it says."""
+        return self.kind in get_args(Breakage)
+
     @property
     def is_admitted(self) -> bool:
         """True for a fault in the middle of an answer, which the limits have admitted."""
-        return self.kind != "error" or self.after is not None
+        return self.breaks or self.after is not None
 
     def encoded_body(self) -> bytes | None:
         """Return the body as bytes, None for the dialect's own."""

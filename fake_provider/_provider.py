@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from fake_provider._answer import Answer
 from fake_provider._clocks import clock_for
 from fake_provider._desk import Desk
-from fake_provider._faults import Fault
 from fake_provider._hints import HintStyle, SentForm, hint_style
 from fake_provider._hosts import HOST, Hosts
 from fake_provider._intake import Watcher
 from fake_provider._limits import Algorithm, Limits
 from fake_provider._lineage import Lineage
 from fake_provider._recorder import NS
-from fake_provider._script import Script, as_script
+from fake_provider._script import Scope, Script, Source, as_script
 from fake_provider._service import ServiceTime, service_time
 from fake_provider._serving import Serving
 from fake_provider._stages import Model, Stages
@@ -225,18 +223,32 @@ class FakeProvider:
             elsewhere=tuple(dict.fromkeys(self._desk.elsewhere)),
         )
 
-    def script(self, source: Script | Sequence[Fault | Answer | None]) -> None:
+    def script(
+        self,
+        source: Source,
+        *,
+        first: int | None = None,
+        between: tuple[float, float] | None = None,
+        caller: str | None = None,
+    ) -> None:
         """Answer by a script before the limits are asked; several scripts are asked in order.
 
         Args:
-            source: A function of an Arrival that returns a Fault, an Answer for when the limits
-                admit the request, or None to leave it to the next script and the limits; or a
-                sequence of these, one for each request.
+            source: A Fault, or an Answer for when the limits admit the request, for every request;
+                a sequence of these, one for each request, in which None leaves a request to the
+                next script and the limits; or a function of an Arrival that returns one of them.
+            first: How many requests it is asked about, of those that the other keywords name; all
+                of them if None.
+            between: Seconds since the provider was opened, from the first up to the second, in
+                which it is asked; always if None.
+            caller: The caller whose requests it is asked about; everyone if None.
 
         Raises:
-            TypeError: The source is neither.
+            TypeError: An argument is of the wrong type.
+            ValueError: An argument is out of its range.
         """
-        self._scripts.append(as_script(source))
+        scope = Scope(first=first, between=between, caller=caller)
+        self._scripts.append(scope.narrow(as_script(source)))
 
     def reset(self) -> None:
         """Forget every attempt, every charge and every script; the clock goes on."""

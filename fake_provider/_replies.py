@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fake_provider._faults import broken
 from fake_provider._tokens import price
+from fake_provider._wire._named import coded, named_reply
 from fake_provider._wire._shapes import NO_HINT, Hint, Moment, Refusal, Usage
 
 if TYPE_CHECKING:
@@ -71,13 +72,18 @@ class Replies:
         """Return what is wrong with a request."""
         return dialect.error(error.status, error.kind, error.message, self._ids, wall_ns)
 
-    def failed(self, dialect: Dialect, fault: Fault, wall_ns: int) -> Reply:
-        """Return the dialect's error of a fault's status and code."""
+    def failed(self, dialect: Dialect, ask: Ask, cost: Cost, fault: Fault, wall_ns: int) -> Reply:
+        """Return the dialect's error of a fault's status and code, or of its name."""
+        if fault.name is not None:
+            tokens = cost.input_tokens + cost.allowed_tokens
+            return named_reply(dialect, fault.name, Moment(ask, (), self._ids, wall_ns), tokens)
         return dialect.error(fault.status, fault.code, None, self._ids, wall_ns)
 
     def broken(self, dialect: Dialect, ask: Ask, reply: Reply, fault: Fault) -> Reply:
         """Return an answer with a fault in its middle."""
         status, code = fault.status, fault.code
+        if fault.name is not None:
+            status, code = coded(dialect, fault.name)
         return broken(
             reply, fault, lambda sent: dialect.stream_error(ask, status, code, self._ids, sent)
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from fake_provider._answer import Answer
 from fake_provider._faults import Fault
+from fake_provider._stated import real_number, whole_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,27 +33,86 @@ class Arrival:
 
 
 Script = Callable[[Arrival], Fault | Answer | None]
+Source = Script | Fault | Answer | Sequence[Fault | Answer | None]
 
 
-def as_script(source: Script | Sequence[Fault | Answer | None]) -> Script:
-    """Return a script from a function, or from a sequence that answers one request each.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The requests that a script is asked about; all of them unless something is stated.
+
+    Args:
+        first: How many of them, counted among those that the rest lets through; all if None.
+        between: Seconds since the provider was opened, from the first up to the second.
+        caller: The one whose requests they are.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: An argument is out of its range.
+    """
+
+    first: int | None = None
+    between: tuple[float, float] | None = None
+    caller: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.first is not None:
+            whole_number("first", self.first)
+        if self.caller is not None and not isinstance(self.caller, str):
+            raise TypeError(f"caller must be a name or None, got {self.caller!r}")
+        if self.between is None:
+            return
+        match self.between:
+            case (start, end):
+                start = real_number("the start of between", start, "seconds", low=0.0)
+                real_number("the end of between", end, "seconds", above=start)
+            case _:
+                raise TypeError(f"between must be a pair of seconds or None, got {self.between!r}")
+
+    def narrow(self, script: Script) -> Script:
+        """Return a script that is asked about these requests alone."""
+        if self == Scope():
+            return script
+        left = self.first
+
+        def narrowed(arrival: Arrival) -> Fault | Answer | None:
+            nonlocal left
+            if not self._holds(arrival) or left == 0:
+                return None
+            if left is not None:
+                left -= 1
+            return script(arrival)
+
+        return narrowed
+
+    def _holds(self, arrival: Arrival) -> bool:
+        """Tell whether a request is one of those that are stated by caller and time."""
+        if self.caller is not None and arrival.caller != self.caller:
+            return False
+        return self.between is None or self.between[0] <= arrival.at < self.between[1]
+
+
+def as_script(source: Source) -> Script:
+    """Return a script from a function, one answer, or a sequence that answers one request each.
 
     Args:
         source: A function of an Arrival that returns a Fault, an Answer, or None to let the limits
-            decide; or a sequence of these, after whose end the limits decide.
+            decide; or a Fault or an Answer for every request; or a sequence of these, after whose
+            end the limits decide.
 
     Raises:
-        TypeError: It is neither.
+        TypeError: It is none of these.
     """
     if callable(source):
         return source
+    if isinstance(source, (Fault, Answer)):
+        return lambda _arrival: source
     text = isinstance(source, (str, bytes))
     if isinstance(source, Sequence) and not text and all(map(_is_given, source)):
         given = iter(tuple(source))
         return lambda _arrival: next(given, None)
     raise TypeError(
-        "script must be a function of an Arrival or a sequence of Fault, Answer and None, "
-        f"got {source!r}"
+        "script must be a function of an Arrival, a Fault, an Answer or a sequence of Fault, "
+        f"Answer and None, got {source!r}"
     )
 
 

@@ -26,6 +26,7 @@ from fake_provider._tokens import Cost, CostModel
 from fake_provider._waits import Scope
 from fake_provider._wire import Dialect
 from fake_provider._wire._answer import PLAIN
+from fake_provider._wire._named import TERMINAL
 from fake_provider._wire._shapes import (
     Ask,
     BadRequest,
@@ -203,7 +204,7 @@ class Stages:
             if event is not None:
                 self._note_failure(record, error_code(event))
             return reply
-        reply = overridden(self._replies.failed(dialect, fault, wall_ns), fault)
+        reply = overridden(self._replies.failed(dialect, ask, cost, fault, wall_ns), fault)
         self._note_fault(record, fault, error_code(reply.content))
         return reply
 
@@ -213,14 +214,18 @@ class Stages:
         """Have the fault happen in the middle of an admitted answer."""
         if fault.kind in ("cut", "garbage"):
             record.reason = fault.kind
-        elif fault.kind == "error" and reply.stream:
+        elif not fault.breaks and reply.stream:
             self._note_fault(record, fault, fault.code)
         return self._replies.broken(dialect, ask, reply, fault)
 
     def _note_fault(self, record: Record, fault: Fault, code: str | None) -> None:
         """Note why an attempt fails: by the code of a bill that no wait pays, or by its status."""
         self._note_failure(record, code)
-        if fault.status in OVERLOADED and not record.terminal:
+        if record.terminal:
+            return
+        if fault.name in TERMINAL:
+            record.reason, record.terminal = fault.name, True
+        elif fault.name == "overloaded" or fault.status in OVERLOADED:
             record.reason = "overloaded"
 
     def _note_failure(self, record: Record, code: str | None) -> None:

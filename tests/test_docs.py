@@ -111,7 +111,7 @@ RUNS = {
         as_={"pipeline/lockstep.py": "pipeline.py"},
     ),
     "callers": Run(("callers",), passed=2),
-    "refusals": Run(("refusals",), passed=5),
+    "refusals": Run(("refusals",), passed=8),
     "properties": Run(("properties",), passed=2),
     "real clock": Run(("real_clock",), passed=2),
     "neighbours": Run(("neighbours",), passed=5),

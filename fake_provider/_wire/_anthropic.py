@@ -12,6 +12,7 @@ from fake_provider._wire._anthropic_errors import (
     error_event,
     error_type,
     refusal_message,
+    refusal_type,
     should_retry,
     too_large_message,
 )
@@ -19,11 +20,13 @@ from fake_provider._wire._anthropic_headers import envelope, limit_headers, requ
 from fake_provider._wire._anthropic_managed import is_managed, managed_body
 from fake_provider._wire._anthropic_message import events, message
 from fake_provider._wire._headers import Headers, override, retry_after
+from fake_provider._wire._named import Coded
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fake_provider._wire._named import Name
     from fake_provider._wire._shapes import (
         Content,
         Endpoint,
@@ -62,6 +65,13 @@ class Anthropic:
     env: Mapping[str, str] = {
         "ANTHROPIC_API_KEY": "sk-ant-fake-provider",
         "ANTHROPIC_BASE_URL": "https://api.anthropic.com",
+    }
+    named: Mapping[Name, Coded] = {
+        "acceleration": Coded(429, "ramp_limit_exceeded"),
+        "insufficient-quota": Coded(400, "credit_balance_too_low"),
+        "overloaded": Coded(529),
+        "spend-cap": Coded(429, "enforced_spend_limit_reached"),
+        "too-large": Coded(413),
     }
 
     def owns(self, path: str) -> bool:
@@ -138,7 +148,7 @@ class Anthropic:
         """Return the 429; one of concurrent requests has been seen without the limits' headers."""
         request = request_id(moment.ids)
         message = refusal_message(refusal.limit, moment.ask.model)
-        body = error_body(429, "rate_limit_error", message, request)
+        body = error_body(429, refusal_type(refusal.limit), message, request)
         limits = (
             ()
             if refusal.limit.kind == "concurrent"

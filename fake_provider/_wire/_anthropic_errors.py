@@ -41,15 +41,22 @@ _MESSAGES = {
     "overloaded_error": "Overloaded",
     "rate_limit_error": "Error",
     "request_too_large": "Request exceeds the maximum size",
+    "credit_balance_too_low": (
+        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing "
+        "to upgrade or purchase credits."
+    ),
     "ramp_limit_exceeded": (
         "This request would exceed your organization's maximum usage increase rate for input "
         "tokens per minute. Please scale up your input tokens usage more gradually to stay within "
         "the acceleration limit."
     ),
 }
+_ACCELERATION = "ramp_limit_exceeded"
 _SPEND_CAP = "enforced_spend_limit_reached"
 # Codes that travel in `details` of a rate_limit_error.
-_CODES = ("ramp_limit_exceeded", _SPEND_CAP)
+_CODES = (_ACCELERATION, _SPEND_CAP)
+# What is told apart by its message alone: the type that it has.
+_UNCODED = {"credit_balance_too_low": "invalid_request_error"}
 _DIMENSIONS = {
     "input_tokens": "input tokens",
     "output_tokens": "output tokens",
@@ -79,7 +86,7 @@ def default_message(status: int, kind: str, wall_ns: int) -> str:
 
 def should_retry(status: int, kind: str) -> str | None:
     """Return the value of `x-should-retry`; None where the status speaks for itself."""
-    if kind in (_SPEND_CAP, "request_too_large"):
+    if kind in (_SPEND_CAP, "credit_balance_too_low", "request_too_large"):
         return "false"
     return "true" if status == 429 or status >= 500 else None
 
@@ -90,8 +97,17 @@ def rate(limit: Limit) -> str:
     return f"{limit.amount:,} {unit} per {'day' if limit.per == DAY_S else 'minute'}"
 
 
+def refusal_type(limit: Limit) -> str:
+    """Return the error type of a refusal, or the code of one that has a code."""
+    return _ACCELERATION if limit.algorithm == "acceleration" else "rate_limit_error"
+
+
 def refusal_message(limit: Limit, model: str) -> str:
     """Return what a refusal says about the limit that caused it."""
+    if limit.algorithm == "acceleration":
+        # Seen of input tokens alone.
+        unit = _DIMENSIONS.get(limit.kind, "requests")
+        return _MESSAGES[_ACCELERATION].replace("input tokens", unit)
     if limit.kind == "concurrent":
         return (
             "Number of concurrent connections has exceeded your rate limit. Please try again "
@@ -128,7 +144,7 @@ def error_body(status: int, kind: str, message: str, request: str) -> bytes:
         message: What is wrong.
         request: Id of the request.
     """
-    error: dict[str, object] = {"type": kind, "message": message}
+    error: dict[str, object] = {"type": _UNCODED.get(kind, kind), "message": message}
     if kind in _CODES:
         error = {"details": {"error_code": kind}, **error, "type": "rate_limit_error"}
     elif status >= 500:

@@ -20,6 +20,7 @@ from fake_provider._wire._headers import (
     retry_after,
     wait_ns,
 )
+from fake_provider._wire._named import Coded
 from fake_provider._wire._openai import OpenAI
 from fake_provider._wire._openai_ask import asked
 from fake_provider._wire._openai_errors import named_error
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
+    from fake_provider._wire._named import Name
     from fake_provider._wire._openai_paths import Form
     from fake_provider._wire._shapes import Hint, Ids, Moment, Refusal, Request
 
@@ -71,6 +73,7 @@ class Azure(OpenAI):
         "AZURE_OPENAI_ENDPOINT": "https://fake-provider.openai.azure.com",
         "OPENAI_API_VERSION": "2024-10-21",
     }
+    named: Mapping[Name, Coded] = {"overloaded": Coded(503)}
 
     def owns(self, path: str) -> bool:
         """Return True for a path of a deployment, and for any behind the dialect's name."""

@@ -25,12 +25,14 @@ from fake_provider._wire._headers import (
     retry_after,
     wait_ns,
 )
+from fake_provider._wire._named import Coded
 from fake_provider._wire._shapes import BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fake_provider._limits import Limit
+    from fake_provider._wire._named import Name
     from fake_provider._wire._shapes import (
         Ask,
         Content,
@@ -93,6 +95,10 @@ class Bedrock:
     env: Mapping[str, str] = {
         "ANTHROPIC_BEDROCK_BASE_URL": "https://bedrock-runtime.us-east-1.amazonaws.com",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "https://bedrock-runtime.us-east-1.amazonaws.com",
+    }
+    named: Mapping[Name, Coded] = {
+        "insufficient-quota": Coded(400, "ServiceQuotaExceededException"),
+        "overloaded": Coded(503),
     }
 
     def owns(self, path: str) -> bool:

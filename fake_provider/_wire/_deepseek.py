@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fake_provider._wire._compatible import Compatible, compact
+from fake_provider._wire._named import Coded
 from fake_provider._wire._shapes import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fake_provider._wire._named import Name
     from fake_provider._wire._shapes import Moment, Refusal, Reply
 
 # By status: type, code, message.
@@ -51,6 +53,10 @@ class DeepSeek(Compatible):
     names_wait = False
     states_limits = False
     comment = b": keep-alive\n\n"
+    named: Mapping[Name, Coded] = {
+        "insufficient-quota": Coded(402),
+        "overloaded": Coded(503),
+    }
 
     def keyless(self) -> BadRequest:
         """Return the refusal of a request without a key."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from fake_provider._wire._headers import Headers
+    from fake_provider._wire._named import Coded, Name
     from fake_provider._wire._shapes import (
         Ask,
         Chunk,
@@ -51,6 +52,10 @@ class Dialect(Protocol):
     @property
     def env(self) -> Mapping[str, str]:
         """The variables that its SDK reads, with the official base URL and a key of no use."""
+
+    @property
+    def named(self) -> Mapping[Name, Coded]:
+        """The errors that a script calls by name, by that name; not those of every dialect."""
 
     def owns(self, path: str) -> bool:
         """Return True for a path that this dialect serves, whatever precedes it."""

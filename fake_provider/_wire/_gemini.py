@@ -20,12 +20,14 @@ from fake_provider._wire._google import (
     pretty,
 )
 from fake_provider._wire._headers import Headers, override, retry_after
+from fake_provider._wire._named import Coded
 from fake_provider._wire._openai_paths import is_behind
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fake_provider._wire._named import Name
     from fake_provider._wire._shapes import (
         Content,
         Ids,
@@ -56,6 +58,7 @@ class Gemini:
         "GOOGLE_API_KEY": "fake-provider",
         "GOOGLE_GEMINI_BASE_URL": "https://generativelanguage.googleapis.com",
     }
+    named: Mapping[Name, Coded] = {"overloaded": Coded(503)}
 
     def owns(self, path: str) -> bool:
         """Return True for a verb of this API on a model, unless it is behind another's name.

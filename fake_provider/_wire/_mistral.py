@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fake_provider._limits import DAY_S
 from fake_provider._wire._compatible import Compatible, compact
+from fake_provider._wire._named import Coded
 from fake_provider._wire._openai_headers import stated_levels
 from fake_provider._wire._shapes import BadRequest
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
     from fake_provider._wire._headers import Headers
+    from fake_provider._wire._named import Name
     from fake_provider._wire._openai_paths import Form
     from fake_provider._wire._shapes import Ask, Hint, Ids, Moment, Refusal, Reply, Usage
 
@@ -51,6 +53,7 @@ class Mistral(Compatible):
         "capabilities": {"completion_chat": True, "function_calling": True},
     }
     names_wait = False
+    named: Mapping[Name, Coded] = {"overloaded": Coded(429, "service_tier_capacity_exceeded")}
 
     def keyless(self) -> BadRequest:
         """Return the refusal of a request without a key."""

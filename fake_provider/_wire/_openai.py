@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from fake_provider._wire._headers import NS_PER_S, Headers, override, retry_after
+from fake_provider._wire._named import Coded
 from fake_provider._wire._openai_ask import asked
 from fake_provider._wire._openai_chat import chunks, completion
 from fake_provider._wire._openai_embeddings import embeddings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
+    from fake_provider._wire._named import Name
     from fake_provider._wire._shapes import (
         Content,
         Hint,
@@ -61,6 +63,12 @@ class OpenAI:
     )
     # What is told of each model.
     told: Mapping[str, Any] = {"owned_by": "system"}
+    named: Mapping[Name, Coded] = {
+        "acceleration": Coded(429, "slow_down"),
+        "insufficient-quota": Coded(429, "insufficient_quota"),
+        "overloaded": Coded(503),
+        "spend-cap": Coded(429, "organization_spend_limit_exceeded"),
+    }
 
     def owns(self, path: str) -> bool:
         """Return True for a path that runs a model, unless it begins with another's name.
@@ -160,8 +168,12 @@ class OpenAI:
         """Return the 429 that names the limit, what is used and asked for, and the wait.
 
         One of the Responses API has been seen without the limits' headers, which are therefore
-        left out where they are not the hint, and two spaces a level.
+        left out where they are not the hint, and two spaces a level. Growth that is too fast has
+        a code of its own.
         """
+        if refusal.limit.algorithm == "acceleration":
+            headers = retry_after(refusal.hint, moment.wall_ns)
+            return self.error(429, "slow_down", None, moment.ids, moment.wall_ns, headers)
         level = next(level for level in moment.levels if level.limit == refusal.limit)
         body = refusal_body(moment.ask.model, level, refusal.hint, refusal.requested)
         limits = self.limit_headers(moment.ask, moment.levels, refusal.limit, refusal.hint)

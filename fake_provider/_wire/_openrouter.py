@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from fake_provider._limits import DAY_S
 from fake_provider._wire._compatible import Compatible, compact
 from fake_provider._wire._headers import NS_PER_MS, ceil_div
+from fake_provider._wire._named import Coded
 from fake_provider._wire._shapes import BadRequest, Chunk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fake_provider._wire._named import Name
     from fake_provider._wire._shapes import Ask, Ids, Moment, Refusal, Reply
 
 USER = "user_fakeprovider"
@@ -42,6 +44,10 @@ class OpenRouter(Compatible):
     # OpenRouter states its limits in the body of a refusal.
     states_limits = False
     comment = b": OPENROUTER PROCESSING\n\n"
+    named: Mapping[Name, Coded] = {
+        "insufficient-quota": Coded(402),
+        "overloaded": Coded(503),
+    }
 
     def keyless(self) -> BadRequest:
         """Return the refusal of a request without a key."""

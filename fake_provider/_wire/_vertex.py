@@ -29,12 +29,14 @@ from fake_provider._wire._google import (
     pretty,
 )
 from fake_provider._wire._headers import Headers, override, retry_after
+from fake_provider._wire._named import Coded
 from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fake_provider._limits import Limit
+    from fake_provider._wire._named import Name
     from fake_provider._wire._shapes import (
         Content,
         Ids,
@@ -69,6 +71,7 @@ class Vertex:
     env: Mapping[str, str] = {
         "ANTHROPIC_VERTEX_BASE_URL": "https://aiplatform.googleapis.com/v1",
     }
+    named: Mapping[Name, Coded] = {"overloaded": Coded(529, "overloaded_error")}
 
     def owns(self, path: str) -> bool:
         """Return True for a verb on one of Anthropic's models."""

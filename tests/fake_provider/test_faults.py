@@ -313,17 +313,17 @@ def test_a_chat_stream_s_first_role_is_no_output():
     assert (attempt.output_at, attempt.succeeded) == (None, False)
 
 
-@pytest.mark.parametrize("source", [5, None, Fault()])
+@pytest.mark.parametrize("source", [5, None])
 def test_a_script_that_is_neither_function_nor_sequence_is_named(source):
     """The mistake is named at once."""
-    with pytest.raises(TypeError, match="script must be a function of an Arrival or a sequence"):
+    with pytest.raises(TypeError, match="script must be a function of an Arrival, a Fault, an"):
         FakeProvider().script(source)
 
 
 @pytest.mark.parametrize("source", ["429", b"429", {"status": 429}, [429], [Fault(), "429"]])
 def test_a_sequence_of_something_else_is_named(source):
     """A sequence that holds no faults is a mistake at once, not at the request that meets it."""
-    with pytest.raises(TypeError, match="script must be a function of an Arrival or a sequence"):
+    with pytest.raises(TypeError, match="script must be a function of an Arrival, a Fault, an"):
         as_script(source)
 
 

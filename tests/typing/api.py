@@ -83,6 +83,7 @@ def provider() -> FakeProvider:
 def run(target: Path) -> Trace:
     with provider() as opened:
         opened.script(script)
+        opened.script(Fault(kind="overloaded"), first=3, between=(60, 90), caller="planner")
         opened.script([Fault(), None, Fault(body={"error": {"type": "insufficient_quota"}})])
         opened.script(lambda arrival: Fault(body="busy") if arrival.nth else None)
         with caller("researcher"):

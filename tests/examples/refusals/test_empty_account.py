@@ -3,11 +3,9 @@ from fake_provider import Fault
 from openai import OpenAI, RateLimitError
 from pytest_ratelimit import assert_no
 
-EMPTY = {"error": {"type": "insufficient_quota", "code": "insufficient_quota", "message": "Pay."}}
-
 
 def test_the_sdk_retries_what_no_wait_cures(fake_provider):
-    fake_provider.script(lambda arrival: Fault(status=429, body=EMPTY))
+    fake_provider.script(Fault(kind="insufficient-quota"))
     with pytest.raises(RateLimitError):
         OpenAI().chat.completions.create(
             model="gpt-5", messages=[{"role": "user", "content": "What changed?"}]
