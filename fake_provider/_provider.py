@@ -23,7 +23,7 @@ from fake_provider._service import ServiceTime, service_time
 from fake_provider._serving import Serving
 from fake_provider._stages import Model, Stages
 from fake_provider._stated import one_of, whole_number
-from fake_provider._tokens import CostModel, Tokens
+from fake_provider._tokens import CostModel, Library, Tokens
 from fake_provider._trace import Trace
 from fake_provider._wire import variables
 from fake_provider.virtual_time import VirtualClock
@@ -58,8 +58,9 @@ class FakeProvider:
         floor: Tokens or requests, see Limits.
         charge_rejected: Share from 0 to 1, see Limits.
         preset: Name of published limits, such as `"anthropic-build"`.
-        tokens_per_request: Tokens that a request costs, or a function of its body; characters of
-            prompt / 4 plus the output if None.
+        tokens_per_request: Tokens that a request costs, or a function of its body; `"tiktoken"`
+            counts the prompt with that library, None takes it for its characters / 4, and both
+            add the output.
         output_tokens: Output tokens of an answer, or a function of the body.
         cached_tokens: Input tokens that are read from a cache, or a function of the body; a limit
             charges them at its `charge_cached`.
@@ -105,7 +106,7 @@ class FakeProvider:
         floor: int | None = None,
         charge_rejected: float = 0.0,
         preset: str | None = None,
-        tokens_per_request: Tokens | None = None,
+        tokens_per_request: Tokens | Library | None = None,
         output_tokens: Tokens | None = None,
         cached_tokens: Tokens = 0,
         cache_written_tokens: Tokens = 0,

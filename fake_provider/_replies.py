@@ -40,7 +40,9 @@ class Replies:
         wall_ns: int,
     ) -> Reply:
         """Return the answer of an attempt that is served, whose usage is what it costs."""
-        usage = Usage(cost.input_tokens, cost.output_tokens)
+        usage = Usage(
+            cost.input_tokens, cost.output_tokens, cost.cached_tokens, cost.cache_written_tokens
+        )
         return dialect.served(Moment(ask, levels, self._ids, wall_ns), content, usage)
 
     def refused(

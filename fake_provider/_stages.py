@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fake_provider._attempt import Attempt
+from fake_provider._counting import Counting
 from fake_provider._events import error_event
 from fake_provider._exchange import Exchange
 from fake_provider._faults import OVERLOAD_CODES, Fault, error_code, overridden
@@ -93,6 +94,7 @@ class Stages:
         self._replies = Replies(model.hint, Ids(model.seed))
         self._service_rng = random.Random(f"service time {model.seed}")
         self._shelves: dict[str, Shelf] = {}
+        self._counting = Counting() if model.costs.library else None
 
     def begin(self, request: Request, dialect: Dialect, owner: Scope | Peer) -> Exchange:
         """Take a request up to its answer.
@@ -135,7 +137,8 @@ class Stages:
             return self._exchange(reply, record, wall_ns)
         if ask.endpoint == "manage":
             return self._unrecorded(self._manage(dialect, request, wall_ns))
-        cost = self._model.costs.cost(ask.body, ask.characters, ask.max_tokens)
+        counted = self._counting.tokens(ask) if self._counting else None
+        cost = self._model.costs.cost(ask.body, ask.characters, ask.max_tokens, counted)
         if ask.endpoint == "count_tokens":
             return self._unrecorded(self._count(dialect, request, ask, cost, now_ns, wall_ns))
         record = self.intake.record(dialect, request, owner, now_ns)

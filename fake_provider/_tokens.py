@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from fake_provider._limit import TOKEN_KINDS, Limit
 from fake_provider._stated import whole_number
@@ -13,6 +13,8 @@ CHARACTERS_PER_TOKEN = 4
 DEFAULT_OUTPUT_TOKENS = 50
 
 Tokens = int | Callable[[Mapping[str, Any]], int]
+Library = Literal["tiktoken"]
+LIBRARIES: tuple[Library, ...] = ("tiktoken",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,8 @@ class CostModel:
 
     Args:
         tokens_per_request: Total tokens of a request, input and output together: a whole number,
-            or a function of the decoded body that returns one. None estimates the input as
-            characters / 4 and adds the output.
+            or a function of the decoded body that returns one. `"tiktoken"` counts the input
+            with that library, None estimates it as characters / 4; both add the output.
         output_tokens: Output tokens of an answer: a whole number, or a function of the body; 50,
             or `max_tokens` if that is less, if None. A stated total includes them.
         cached_tokens: Those of the input tokens that are read from a cache: a whole number, or a
@@ -129,7 +131,7 @@ class CostModel:
         ValueError: A number is negative.
     """
 
-    tokens_per_request: Tokens | None = None
+    tokens_per_request: Tokens | Library | None = None
     output_tokens: Tokens | None = None
     cached_tokens: Tokens = 0
     cache_written_tokens: Tokens = 0
@@ -138,10 +140,23 @@ class CostModel:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
+            if each.name == "tokens_per_request" and value in LIBRARIES:
+                continue
             if (value is not None or each.default is not None) and not callable(value):
                 whole_number(each.name, value, at_least=0)
 
-    def cost(self, body: Mapping[str, Any], characters: int, max_tokens: int | None) -> Cost:
+    @property
+    def library(self) -> Library | None:
+        """The library that counts the input, None if none does."""
+        return self.tokens_per_request if isinstance(self.tokens_per_request, str) else None
+
+    def cost(
+        self,
+        body: Mapping[str, Any],
+        characters: int,
+        max_tokens: int | None,
+        counted: int | None = None,
+    ) -> Cost:
         """Return the cost of a request.
 
         Args:
@@ -149,6 +164,7 @@ class CostModel:
             characters: Characters of prompt.
             max_tokens: Output tokens that the request allows, if it says so; 0 for one whose
                 answer has none.
+            counted: Input tokens as a library counts them, where one does.
 
         Returns:
             The cost.
@@ -167,7 +183,9 @@ class CostModel:
         else:
             output = _evaluate("output_tokens", self.output_tokens, body)
         if self.tokens_per_request is None:
-            given = max(1, -(-characters // CHARACTERS_PER_TOKEN))
+            given = characters_as_tokens(characters)
+        elif isinstance(self.tokens_per_request, str):
+            given = characters_as_tokens(characters) if counted is None else counted
         else:
             total = _evaluate("tokens_per_request", self.tokens_per_request, body)
             output = min(output, total)
@@ -180,6 +198,11 @@ class CostModel:
         if self.estimated_tokens is not None:
             estimate = _evaluate("estimated_tokens", self.estimated_tokens, body)
         return Cost(given, output, max_tokens, read, min(given - read, written), estimate)
+
+
+def characters_as_tokens(characters: int) -> int:
+    """Return the tokens that so many characters are taken for, at least 1."""
+    return max(1, -(-characters // CHARACTERS_PER_TOKEN))
 
 
 def _evaluate(name: str, tokens: Tokens, body: Mapping[str, Any]) -> int:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 MOST_PADDING = 15
 
+_INPUT = '"input_tokens":%d,"cache_creation_input_tokens":%d,"cache_read_input_tokens":%d,'
 _USAGE = (
-    '{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
-    '"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},'
+    "{%s"
+    '"cache_creation":{"ephemeral_5m_input_tokens":%d,"ephemeral_1h_input_tokens":0},'
     '"output_tokens":%d,"service_tier":"standard","inference_geo":"global"}'
 )
 _MESSAGE = (
@@ -37,8 +38,7 @@ _JSON_DELTA = '{"type":"input_json_delta","partial_json":%s}'
 _BLOCK_STOP = '{"type":"content_block_stop","index":%d%s}'
 _END = (
     '{"type":"message_delta","delta":{"stop_reason":"%s","stop_sequence":null},'
-    '"usage":{"input_tokens":%d,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
-    '"output_tokens":%d}%s}'
+    '"usage":{%s"output_tokens":%d}%s}'
 )
 _STOP = '{"type":"message_stop"%s}'
 _PING = Chunk(b'event: ping\ndata: {"type": "ping"}\n\n')
@@ -59,7 +59,7 @@ def message(model: str, content: Content, usage: Usage, ids: Ids, cloud: str = "
         _TOOL_USE % (cloud, ids.base58(22), quoted(call.name), call.arguments)
         for call in content.tool_calls
     ]
-    counted = _USAGE % (usage.input_tokens, usage.output_tokens)
+    counted = _counted(usage, usage.output_tokens)
     stop = f'"{_stop_reason(content)}"'
     return _MESSAGE % (quoted(model), cloud, ids.base58(22), ",".join(blocks), stop, counted)
 
@@ -93,7 +93,7 @@ def events(
         ping = [] if index else [_PING]
         return [start, *ping, *deltas, event("content_block_stop", _BLOCK_STOP, index)]
 
-    started = _USAGE % (usage.input_tokens, min(1, usage.output_tokens))
+    started = _counted(usage, min(1, usage.output_tokens))
     opening = _MESSAGE % (quoted(model), cloud, ids.base58(22), "", "null", started)
     text_tokens, tool_tokens = shares(content, usage.output_tokens)
     blocks: list[list[Chunk]] = []
@@ -104,13 +104,23 @@ def events(
         use = _TOOL_USE % (cloud, ids.base58(22), quoted(call.name), "{}")
         parts = [("", 0), (call.arguments, tokens)]
         blocks.append(block(use, _JSON_DELTA, parts))
-    counts = (usage.input_tokens, usage.output_tokens)
+    counts = (_given(usage), usage.output_tokens)
     return (
         start,
         *(chunk for each in blocks for chunk in each),
         event("message_delta", _END, _stop_reason(content), *counts),
         event("message_stop", _STOP),
     )
+
+
+def _counted(usage: Usage, output_tokens: int) -> str:
+    """Return the usage of a message that has so much output."""
+    return _USAGE % (_given(usage), usage.cache_written_tokens, output_tokens)
+
+
+def _given(usage: Usage) -> str:
+    """Return the input tokens: what a cache was asked about is none of the first number."""
+    return _INPUT % (usage.new_tokens, usage.cache_written_tokens, usage.cached_tokens)
 
 
 def _stop_reason(content: Content) -> str:

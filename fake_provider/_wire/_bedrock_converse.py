@@ -87,11 +87,11 @@ def _tool(call: ToolCall, ids: Ids) -> dict[str, str]:
 def _counts(usage: Usage) -> dict[str, int]:
     """Return what an answer reports of its tokens."""
     return {
-        "inputTokens": usage.input_tokens,
+        "inputTokens": usage.new_tokens,
         "outputTokens": usage.output_tokens,
-        "totalTokens": usage.input_tokens + usage.output_tokens,
-        "cacheReadInputTokens": 0,
-        "cacheWriteInputTokens": 0,
+        "totalTokens": usage.total_tokens,
+        "cacheReadInputTokens": usage.cached_tokens,
+        "cacheWriteInputTokens": usage.cache_written_tokens,
     }
 
 

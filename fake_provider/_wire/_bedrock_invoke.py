@@ -32,10 +32,10 @@ def invoke_headers(usage: Usage) -> Headers:
     """Return the headers that count what a message used."""
     return (
         ("x-amzn-bedrock-invocation-latency", str(LATENCY_MS)),
-        ("x-amzn-bedrock-cache-write-input-token-count", "0"),
-        ("x-amzn-bedrock-cache-read-input-token-count", "0"),
+        ("x-amzn-bedrock-cache-write-input-token-count", str(usage.cache_written_tokens)),
+        ("x-amzn-bedrock-cache-read-input-token-count", str(usage.cached_tokens)),
         ("x-amzn-bedrock-output-token-count", str(usage.output_tokens)),
-        ("x-amzn-bedrock-input-token-count", str(usage.input_tokens)),
+        ("x-amzn-bedrock-input-token-count", str(usage.new_tokens)),
     )
 
 
@@ -48,10 +48,12 @@ def invoke_frames(model: str, content: Content, usage: Usage, ids: Ids) -> tuple
             continue
         if told["type"] == "message_stop":
             told["amazon-bedrock-invocationMetrics"] = {
-                "inputTokenCount": usage.input_tokens,
+                "inputTokenCount": usage.new_tokens,
                 "outputTokenCount": usage.output_tokens,
                 "invocationLatency": LATENCY_MS,
                 "firstByteLatency": LATENCY_MS,
+                "cacheReadInputTokenCount": usage.cached_tokens,
+                "cacheWriteInputTokenCount": usage.cache_written_tokens,
             }
         encoded = b64encode(json.dumps(told, separators=(",", ":")).encode()).decode()
         chunks.append(Chunk(event("chunk", {"bytes": encoded}), each.output_tokens))

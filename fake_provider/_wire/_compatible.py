@@ -37,13 +37,14 @@ class Compatible(OpenAI):
 
     Args of the class: `names_wait` is False for a provider that has not been seen to send a
     Retry-After, whose refusals then have none in the usual form of hint, `"seconds"`;
-    `states_limits` is False for one whose headers say nothing of limits; `comment` is a line that
-    opens a stream.
+    `states_limits` is False for one whose headers say nothing of limits; `counts_cached` is False
+    for one that does not say what it read from a cache; `comment` is a line that opens a stream.
     """
 
     forms: tuple[Form, ...] = ("chat", "models")
     names_wait = True
     states_limits = True
+    counts_cached = True
     comment: bytes = b""
 
     def owns(self, path: str) -> bool:
@@ -68,14 +69,15 @@ class Compatible(OpenAI):
                 "created": created,
                 "model": moment.ask.model,
                 "choices": [choice],
-                "usage": counts(usage),
+                "usage": self._counts(usage),
                 **self.beside(moment.ids),
             }
             return self._json(200, compact(body), limits, moment.ids, moment.wall_ns)
         head = _CHUNK % (identity, created, quoted(moment.ask.model))
         rest = "".join(f",{quoted(k)}:{json.dumps(v)}" for k, v in self.beside(moment.ids).items())
         opening = (Chunk(self.comment),) if self.comment else ()
-        steps = _steps(content, calls, usage, rest)
+        ending = f'{rest},"usage":{compact(self._counts(usage)).decode()}'
+        steps = _steps(content, calls, usage.output_tokens, rest, ending)
         stream = tuple(Chunk((head + choice).encode(), tokens) for choice, tokens in steps)
         headers = (*self.envelope(SSE, moment.ids, moment.wall_ns), *limits)
         return Reply(200, headers, (*opening, *stream, DONE), stream=True)
@@ -123,6 +125,17 @@ class Compatible(OpenAI):
         """Return fields that stand beside the choices of every answer."""
         return {}
 
+    def _counts(self, usage: Usage) -> dict[str, Any]:
+        """Return what an answer reports of its tokens."""
+        counts: dict[str, Any] = {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": usage.total_tokens,
+        }
+        if usage.cached_tokens and self.counts_cached:
+            counts["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
+        return counts
+
     def _calls(self, content: Content, ids: Ids) -> list[dict[str, Any]]:
         """Return the tool calls of an answer."""
         return [
@@ -140,29 +153,27 @@ def compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def counts(usage: Usage) -> dict[str, int]:
-    """Return what an answer reports of its tokens."""
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-    }
-
-
 def _steps(
-    content: Content, calls: list[dict[str, Any]], usage: Usage, rest: str
+    content: Content, calls: list[dict[str, Any]], output_tokens: int, rest: str, ending: str
 ) -> Iterator[tuple[str, int]]:
-    """Yield the choices of each chunk and its output tokens; the last one has the usage."""
+    """Yield the choices of each chunk and its output tokens.
+
+    Args:
+        content: What it says.
+        calls: Which tools it calls.
+        output_tokens: Output tokens of all of it.
+        rest: What stands beside the choices of a chunk.
+        ending: What stands beside those of the last one, which has the usage.
+    """
     yield _CHOICE % ('{"role":"assistant","content":""}', "null", rest), 0
-    text_tokens, tool_tokens = shares(content, usage.output_tokens)
+    text_tokens, tool_tokens = shares(content, output_tokens)
     if content.text:
         for piece, tokens in pieces(content.text, text_tokens):
             yield f"{_SAID}{quoted(piece)}{_OPEN}{rest}}}\n\n", tokens
     for index, (call, tokens) in enumerate(zip(calls, tool_tokens, strict=True)):
         delta = json.dumps({"tool_calls": [{"index": index, **call}]}, separators=(",", ":"))
         yield _CHOICE % (delta, "null", rest), tokens
-    last = f'{rest},"usage":{compact(counts(usage)).decode()}'
-    yield _CHOICE % ('{"content":""}', f'"{_ending(content)}"', last), 0
+    yield _CHOICE % ('{"content":""}', f'"{_ending(content)}"', ending), 0
 
 
 def _ending(content: Content) -> str:

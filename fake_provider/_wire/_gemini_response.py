@@ -53,7 +53,7 @@ def stream(model: str, content: Content, usage: Usage, ids: Ids, *, sse: bool) -
     for index, (part, tokens) in enumerate(steps):
         said += tokens
         last = index == len(steps) - 1
-        so_far = Usage(usage.input_tokens, said)
+        so_far = usage._replace(output_tokens=said)
         piece = _piece(model, identity, [part], so_far, last=last)
         data = json.dumps(piece, separators=(",", ":"))
         if sse:
@@ -100,12 +100,15 @@ def _piece(
         candidate["finishReason"] = "STOP"
     candidate["index"] = 0
     details = [{"modality": "TEXT", "tokenCount": usage.input_tokens}]
-    counts = {
+    counts: dict[str, Any] = {
         "promptTokenCount": usage.input_tokens,
         "candidatesTokenCount": usage.output_tokens,
-        "totalTokenCount": usage.input_tokens + usage.output_tokens,
+        "totalTokenCount": usage.total_tokens,
         "promptTokensDetails": details,
     }
+    if usage.cached_tokens:
+        counts["cachedContentTokenCount"] = usage.cached_tokens
+        counts["cacheTokensDetails"] = [{"modality": "TEXT", "tokenCount": usage.cached_tokens}]
     return {
         "candidates": [candidate],
         "usageMetadata": counts,

@@ -53,6 +53,7 @@ class Mistral(Compatible):
         "capabilities": {"completion_chat": True, "function_calling": True},
     }
     names_wait = False
+    counts_cached = False
     named: Mapping[Name, Coded] = {"overloaded": Coded(429, "service_tier_capacity_exceeded")}
 
     def keyless(self) -> BadRequest:

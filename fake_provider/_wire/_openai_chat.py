@@ -42,7 +42,7 @@ _COMPLETION = """\
     "completion_tokens": %d,
     "total_tokens": %d,
     "prompt_tokens_details": {
-      "cached_tokens": 0,
+      "cached_tokens": %s,
       "audio_tokens": 0
     },
     "completion_tokens_details": {
@@ -70,7 +70,7 @@ _CHOICE = '{"index":0,"delta":%s,"logprobs":null,"finish_reason":%s}'
 _FIRST = '{"role":"assistant","content":"","refusal":null}'
 _USAGE = (
     ',"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,'
-    '"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},'
+    '"prompt_tokens_details":{"cached_tokens":%s,"audio_tokens":0},'
     '"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,'
     '"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
 )
@@ -155,7 +155,9 @@ def _finish_reason(content: Content) -> str:
     return "tool_calls" if content.tool_calls else "stop"
 
 
-def _counts(usage: Usage) -> tuple[int, int, int]:
-    """Return prompt, completion and total tokens."""
-    total = usage.input_tokens + usage.output_tokens
-    return usage.input_tokens, usage.output_tokens, total
+def _counts(usage: Usage) -> tuple[int, int, int, str]:
+    """Return prompt, completion, total and cached tokens, with those written if there are some."""
+    cached = str(usage.cached_tokens)
+    if usage.cache_written_tokens:
+        cached += f',"cache_write_tokens":{usage.cache_written_tokens}'
+    return usage.input_tokens, usage.output_tokens, usage.total_tokens, cached

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +31,10 @@ FRAMING = frozenset(
 )
 
 
+# Top-level fields that hold a prompt in the forms of OpenAI's API.
+_PROMPTS = ("input", "instructions", "messages", "tools")
+
+
 def decoded(body: bytes) -> dict[str, Any]:
     """Return the JSON object that a body holds.
 
@@ -51,17 +56,35 @@ def characters(*parts: object) -> int:
 
     Images, audio and files count as nothing: their price is not in their characters.
     """
-    total = 0
+    return sum(map(len, _texts(parts)))
+
+
+def prompt(body: Mapping[str, Any]) -> tuple[list[str], int]:
+    """Return the texts of a body in a form of OpenAI's API, and the tokens it gives as numbers.
+
+    Only the input of an embedding may be tokens rather than text.
+    """
+    given = body.get("input")
+    tokens = 0
+    if isinstance(given, list):
+        each = given if given and isinstance(given[0], list) else [given]
+        tokens = sum(type(one) is int for row in each if isinstance(row, list) for one in row)
+    return _texts(tuple(body[name] for name in _PROMPTS if name in body)), tokens
+
+
+def _texts(parts: Iterable[object]) -> list[str]:
+    """Return the texts in parts of a decoded body, however deep, in no order."""
+    texts = []
     pending = list(parts)
     while pending:
         part = pending.pop()
         if isinstance(part, str):
-            total += len(part)
+            texts.append(part)
         elif isinstance(part, list):
             pending.extend(part)
         elif isinstance(part, dict):
             pending.extend(value for key, value in part.items() if key not in FRAMING)
-    return total
+    return texts
 
 
 @lru_cache(maxsize=256)

@@ -136,12 +136,26 @@ class Usage(NamedTuple):
     """What a served answer reports; it adds up to what was charged.
 
     Args:
-        input_tokens: Input tokens charged.
-        output_tokens: Output tokens charged.
+        input_tokens: All input tokens.
+        output_tokens: Output tokens.
+        cached_tokens: Those of the input tokens that were read from a cache.
+        cache_written_tokens: Those of the others that were written to a cache.
     """
 
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
+    cache_written_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """All input and output tokens."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def new_tokens(self) -> int:
+        """Input tokens that no cache was asked about."""
+        return self.input_tokens - self.cached_tokens - self.cache_written_tokens
 
 
 class Hint(NamedTuple):

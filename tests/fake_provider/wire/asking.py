@@ -74,3 +74,19 @@ GENERATE = {
     "openrouter": Asking("https://openrouter.ai/api/v1/chat/completions", CHAT),
     "vertex": Asking(f"{_CLAUDE}/claude-sonnet-5:rawPredict", RAW),
 }
+
+
+def _streamed(dialect: str, asked: Asking) -> Asking:
+    """Return the request of a stream, with its usage where it is to be asked for."""
+    if dialect == "bedrock":
+        return asked._replace(url=f"{asked.url}-stream")
+    if dialect == "gemini":
+        return asked._replace(url=asked.url.replace(":g", ":streamG") + "?alt=sse")
+    if dialect == "vertex":
+        return asked._replace(url=asked.url.replace(":rawPredict", ":streamRawPredict"))
+    more = {} if dialect == "anthropic" else {"stream_options": {"include_usage": True}}
+    return asked._replace(body={**(asked.body or {}), "stream": True, **more})
+
+
+# By dialect: a request for a stream.
+STREAM = {dialect: _streamed(dialect, asked) for dialect, asked in GENERATE.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from zlib import crc32
 
 import anthropic
 import pytest
@@ -16,7 +15,7 @@ from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._bedrock import Bedrock
 from fake_provider._wire._eventstream import event, exception, frame
 from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
-from tests.fake_provider.wire.wiring import NOW, body, full, loaded
+from tests.fake_provider.wire.wiring import NOW, body, frames, full, loaded
 
 DIALECT = Bedrock()
 HOST = "bedrock-runtime.us-east-1.amazonaws.com"
@@ -41,25 +40,6 @@ def request(given, verb="converse", headers=SIGNED, model=NOVA, method="POST"):
     """A request with this body."""
     raw = given if isinstance(given, bytes) else json.dumps(given).encode()
     return Request(method, HOST, f"/model/{model}/{verb}", headers, raw)
-
-
-def frames(data):
-    """The frames of a stream, taken apart by the specification, with both checksums checked."""
-    found = []
-    while data:
-        total, length, prelude_crc = struct.unpack(">III", data[:12])
-        assert prelude_crc == crc32(data[:8])
-        (message_crc,) = struct.unpack(">I", data[total - 4 : total])
-        assert message_crc == crc32(data[: total - 4])
-        head, headers = data[12 : 12 + length], {}
-        while head:
-            name, head = head[1 : 1 + head[0]].decode(), head[1 + head[0] :]
-            kind, size = struct.unpack(">BH", head[:3])
-            assert kind == 7
-            headers[name], head = head[3 : 3 + size].decode(), head[3 + size :]
-        found.append((headers, json.loads(data[12 + length : total - 4])))
-        data = data[total:]
-    return found
 
 
 # ---------------------------------------------------------------- requests

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import calendar
 import json
+import struct
+from zlib import crc32
 
 import httpx2
 
@@ -73,3 +75,22 @@ def transport(dialect, answer):
         return httpx2.Response(reply.status, headers=list(reply.headers), content=content)
 
     return httpx2.MockTransport(handle)
+
+
+def frames(data):
+    """The frames of a stream, taken apart by the specification, with both checksums checked."""
+    found = []
+    while data:
+        total, length, prelude_crc = struct.unpack(">III", data[:12])
+        assert prelude_crc == crc32(data[:8])
+        (message_crc,) = struct.unpack(">I", data[total - 4 : total])
+        assert message_crc == crc32(data[: total - 4])
+        head, headers = data[12 : 12 + length], {}
+        while head:
+            name, head = head[1 : 1 + head[0]].decode(), head[1 + head[0] :]
+            kind, size = struct.unpack(">BH", head[:3])
+            assert kind == 7
+            headers[name], head = head[3 : 3 + size].decode(), head[3 + size :]
+        found.append((headers, json.loads(data[12 + length : total - 4])))
+        data = data[total:]
+    return found
