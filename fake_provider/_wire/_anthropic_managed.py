@@ -84,12 +84,19 @@ def _models(identity: str | None) -> bytes:
 
 
 def _model(identity: str) -> dict[str, Any]:
-    """Return what is told of a model."""
+    """Return what is told of a model; what it can do and how much it takes is left out."""
     return {
         "id": identity,
         "type": "model",
         "display_name": MODELS[identity],
         "created_at": "2026-01-01T00:00:00Z",
+        "lifecycle": "active",
+        "deprecated_at": None,
+        "retires_at": None,
+        "line": identity.split("-")[1],
+        "max_input_tokens": None,
+        "max_tokens": None,
+        "capabilities": None,
     }
 
 
