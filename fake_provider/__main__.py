@@ -17,7 +17,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Words after the command's name; those of the process if None.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = options_of(list(sys.argv[1:] if arguments is None else arguments))
+    status: int = COMMANDS[options.command].main(options)
+    return status
+
+
+def options_of(words: list[str]) -> argparse.Namespace:
+    """Return what a command line says; what stands behind `--` as `words`."""
     own, after = words, list[str]()
     if "--" in words:
         at = words.index("--")
@@ -30,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.configure(commands.add_parser(name, help=command.ABOUT, description=command.ABOUT))
     options = parser.parse_args(own)
     options.words = after
-    status: int = COMMANDS[options.command].main(options)
-    return status
+    return options
 
 
 if __name__ == "__main__":

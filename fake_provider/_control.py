@@ -64,11 +64,19 @@ class Control:
         elif path == "/metrics":
             await _send(send, 200, b"text/plain; version=0.0.4", self._metrics().encode())
         elif path == "/reset":
-            self._reset()
-            self._lag.reset()
-            await _send_json(send, 200, {"reset": True})
+            await self._send_reset(send)
         else:
             await _send_json(send, 200, self._health())
+
+    async def _send_reset(self, send: Send) -> None:
+        """Begin the trace anew, unless what is charged is kept where nobody can be reached."""
+        try:
+            self._reset()
+        except OSError as error:
+            await _send_json(send, 503, {"error": str(error)})
+            return
+        self._lag.reset()
+        await _send_json(send, 200, {"reset": True})
 
     def _health(self) -> dict[str, Any]:
         """Return that it serves, and for how long it has."""

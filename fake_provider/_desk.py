@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fake_provider._errors import AttemptLimit, ProviderError, UnansweredRequest
+from fake_provider._store import LedgerLost
 from fake_provider._wire import DIALECTS
 from fake_provider.virtual_time import VirtualClock
 
@@ -122,6 +123,8 @@ class Desk:
                 self._clock.interrupt(stop)
             raise
         except Exception as error:  # noqa: BLE001  (whatever it is, no SDK may retry it)
+            if isinstance(error, LedgerLost):
+                self.stopped = self.stopped or str(error)
             raise ProviderError(
                 f"the fake provider could not answer {request.method} {request.path}: {error}"
             ) from (error.__cause__ or error)

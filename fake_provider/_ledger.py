@@ -56,6 +56,24 @@ class Group(NamedTuple):
     places: tuple[InFlight, ...]
 
 
+def charged_by(
+    limits: Iterable[Limit], model_class: str, endpoint: Endpoint
+) -> list[tuple[int, Limit]]:
+    """Return the limits that a request is charged against, each with its place among all.
+
+    Args:
+        limits: All limits.
+        model_class: The group of models that it asks for.
+        endpoint: What it asks for.
+    """
+    counting = endpoint == "count_tokens"
+    return [
+        (index, limit)
+        for index, limit in enumerate(limits)
+        if counting == (limit.kind == "count_tokens") and limit.holds_for(model_class)
+    ]
+
+
 class Ledger:
     """The limiters of each API key and model class, made when first asked for.
 
@@ -138,11 +156,9 @@ class Ledger:
 
     def _group(self, key: str, model_class: str, endpoint: Endpoint) -> Group:
         """Bring together, and keep, the limiters of one key, model class and endpoint."""
-        counting = endpoint == "count_tokens"
         held = [
             (self._limiter(index, limit, key, model_class), price(limit), settled_price(limit))
-            for index, limit in enumerate(self._limits)
-            if counting == (limit.kind == "count_tokens") and limit.holds_for(model_class)
+            for index, limit in charged_by(self._limits, model_class, endpoint)
         ]
         group = Group(
             tuple([limiter for limiter, _, _ in held]),

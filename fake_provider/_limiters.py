@@ -51,6 +51,7 @@ class Decision(NamedTuple):
             limit on concurrent requests refused it, whose wait nobody can compute.
         violated: The limits that refused it, longest wait first; empty if admitted.
         levels: Every limit's level after the decision, in the order of the limits.
+        charged_ns: When it was charged, on the clock of whoever keeps the charges.
     """
 
     admitted: bool
@@ -58,6 +59,7 @@ class Decision(NamedTuple):
     wait_ns: int | None
     violated: tuple[Limit, ...]
     levels: tuple[Level, ...]
+    charged_ns: int
 
 
 class Limiter(ABC):
@@ -195,18 +197,38 @@ def decide(limiters: Sequence[Limiter], costs: Sequence[int], now_ns: int) -> De
             fits = (level[1] + cost) / cost
             if fits < fitting:
                 fitting = fits
-    return new_tuple(Decision, (True, fitting, 0, (), tuple(levels)))
+    return new_tuple(Decision, (True, fitting, 0, (), tuple(levels), now_ns))
 
 
 def _refuse(limiters: Sequence[Limiter], costs: Sequence[int], now_ns: int) -> Decision:
     """Refuse one attempt, charge it what a refusal costs, and say how long it must wait."""
     priced = list(zip(limiters, costs, strict=True))
-    fitting = min([limiter.room(now_ns) / cost for limiter, cost in priced if cost])
-    refusing = [limiter for limiter, cost in priced if cost and limiter.room(now_ns) < cost]
+    rooms = [limiter.room(now_ns) for limiter in limiters]
     for limiter, cost in priced:
         limiter.reject(cost, now_ns)
-    levels = tuple([limiter.level(now_ns) for limiter in limiters])
-    waits = [(limiter, limiter.wait(cost, now_ns)) for limiter, cost in priced]
-    waits.sort(key=lambda row: math.inf if row[1] is None else row[1], reverse=True)
-    violated = tuple([limiter.limit for limiter, _ in waits if limiter in refusing])
-    return Decision(False, max(fitting, 0.0), waits[0][1], violated, levels)
+    levels = [limiter.level(now_ns) for limiter in limiters]
+    waits = [limiter.wait(cost, now_ns) for limiter, cost in priced]
+    return refusal(costs, rooms, waits, levels, now_ns)
+
+
+def refusal(
+    costs: Sequence[int],
+    rooms: Sequence[int],
+    waits: Sequence[int | None],
+    levels: Sequence[Level],
+    now_ns: int,
+) -> Decision:
+    """Return the decision on an attempt that does not fit.
+
+    Args:
+        costs: Its cost against each limit, 0 or more.
+        rooms: What each would have admitted on its arrival, in the limit's unit.
+        waits: Nanoseconds until it fits each; None if it never can.
+        levels: Each limit's level once the refusal is booked.
+        now_ns: When that was.
+    """
+    asked = list(zip(costs, rooms, waits, levels, strict=True))
+    fitting = min([room / cost for cost, room, _, _ in asked if cost])
+    longest = sorted(asked, key=lambda row: math.inf if row[2] is None else row[2], reverse=True)
+    violated = tuple([level[0] for cost, room, _, level in longest if cost and room < cost])
+    return Decision(False, max(fitting, 0.0), longest[0][2], violated, tuple(levels), now_ns)

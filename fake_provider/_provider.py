@@ -21,6 +21,7 @@ from fake_provider._recorder import NS
 from fake_provider._script import Scope, Script, Source, as_script
 from fake_provider._service import ServiceTime, service_time
 from fake_provider._serving import Serving
+from fake_provider._shared_ledger import store_for
 from fake_provider._stages import Model, Stages
 from fake_provider._stated import one_of, whole_number
 from fake_provider._tokens import CostModel, Library, Tokens
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fake_provider._transport import ProviderTransport
 
 DOORS = ("in-process", "server")
+LOST_LEDGER = ("refuse", "stop")
 REAL_RESOLUTION_S = 5e-3
 VIRTUAL_RESOLUTION_S = 1e-6
 
@@ -83,6 +85,11 @@ class FakeProvider:
         schedule: Order in which threads run on the virtual clock: `"fifo"` or `"random"`.
         strict_clock: True makes blocking outside the virtual clock an error.
         stop_after: Virtual seconds after which the run is stopped; 24 hours.
+        ledger: URL of a Redis or a Valkey, such as `"redis://127.0.0.1:6379/0"`, that keeps what is
+            charged, so that several processes share their limits; it needs `clock="real"`. None
+            keeps it in this process.
+        lost_ledger: What happens while that store cannot be asked: `"refuse"` answers 503,
+            `"stop"` fails the run.
 
     Raises:
         TypeError: An argument is of the wrong type, or a keyword is unknown.
@@ -123,6 +130,8 @@ class FakeProvider:
         schedule: Literal["fifo", "random"] = "fifo",
         strict_clock: bool = False,
         stop_after: float = 86_400.0,
+        ledger: str | None = None,
+        lost_ledger: Literal["refuse", "stop"] = "refuse",
     ) -> None:
         for given in limits:
             if not isinstance(given, Limits):
@@ -156,6 +165,8 @@ class FakeProvider:
             service=service_time(latency),
             hint=hint_style(hint),
             seed=whole_number("seed", seed, at_least=0),
+            store=store_for(ledger, clock, self.limits),
+            refuses_when_lost=one_of("lost_ledger", lost_ledger, LOST_LEDGER) == "refuse",
         )
         self._dialect = dialect
         names = Hosts(dialect, {} if hosts is None else hosts, allow_hosts)
@@ -252,8 +263,15 @@ class FakeProvider:
         self._scripts.append(scope.narrow(as_script(source)))
 
     def reset(self) -> None:
-        """Forget every attempt, every charge and every script; the clock goes on."""
+        """Forget every attempt, every charge and every script; the clock goes on.
+
+        Charges in a shared ledger are forgotten for all who share it.
+
+        Raises:
+            OSError: That ledger's store cannot be reached.
+        """
         self._scripts.clear()
+        self._desk.stages.ledger.reset()
         self._start_over()
 
     def _resolution_s(self) -> float:
@@ -312,6 +330,8 @@ class FakeProvider:
 
     def _begin(self) -> None:
         """Begin to answer, with an empty trace; the clock is open."""
+        if self._model.store is not None:
+            self._model.store.check()
         self._started_at = self.clock.now().timestamp()
         self._start_over()
         self._desk.is_open = True
@@ -321,6 +341,8 @@ class FakeProvider:
         self._closed = self.trace
         self._desk.is_open = False
         self._desk.stages.intake.calls.forget()
+        if self._model.store is not None:
+            self._model.store.close()
 
     # ------------------------------------------------------------------ helpers
 

@@ -36,6 +36,7 @@ class Record:
     hint_form: HintForm | None = None
     room: float | None = None
     charged: float = 0.0
+    charged_ns: int = 0
     terminal: bool = False
     stream: bool = False
     output_ns: int | None = None

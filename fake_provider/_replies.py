@@ -74,6 +74,10 @@ class Replies:
         """Return what is wrong with a request."""
         return dialect.error(error.status, error.kind, error.message, self._ids, wall_ns)
 
+    def lost(self, dialect: Dialect, error: Exception, wall_ns: int) -> Reply:
+        """Return that the limits cannot be asked."""
+        return dialect.error(503, None, f"fake-provider: {error}", self._ids, wall_ns)
+
     def failed(self, dialect: Dialect, ask: Ask, cost: Cost, fault: Fault, wall_ns: int) -> Reply:
         """Return the dialect's error of a fault's status and code, or of its name."""
         if fault.name is not None:

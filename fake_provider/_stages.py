@@ -22,6 +22,8 @@ from fake_provider._recorder import NS, Record
 from fake_provider._replies import Replies
 from fake_provider._script import Arrival, Script, ask_scripts
 from fake_provider._service import ServiceTime
+from fake_provider._shared_ledger import SharedLedger
+from fake_provider._store import LedgerLost, Store
 from fake_provider._terminal import TERMINAL_CODES, is_terminal
 from fake_provider._tokens import Cost, CostModel
 from fake_provider._waits import Scope
@@ -39,6 +41,8 @@ from fake_provider._wire._shapes import (
 )
 
 OVERLOADED = frozenset({503, 529})
+# Why an attempt is refused whose limits cannot be asked.
+LOST = "ledger-lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Model:
         service: How long it takes.
         hint: How it tells a refused client to wait.
         seed: Seed of its ids and service times.
+        store: Where charges are kept; None for this process.
+        refuses_when_lost: True answers 503 while that store is lost, False fails the run.
     """
 
     limits: Limits
@@ -58,6 +64,8 @@ class Model:
     service: ServiceTime
     hint: HintStyle
     seed: int
+    store: Store | None = None
+    refuses_when_lost: bool = True
 
 
 class Stages:
@@ -90,7 +98,11 @@ class Stages:
         self._wall_start_ns = wall_start_ns
         # Days and minutes begin by the provider's own clock.
         skew_ns = round(model.hint.skew_s * NS)
-        self._ledger = Ledger(model.limits, wall_start_ns + skew_ns)
+        self.ledger: Ledger | SharedLedger = (
+            Ledger(model.limits, wall_start_ns + skew_ns)
+            if model.store is None
+            else SharedLedger(model.limits, model.store)
+        )
         self._replies = Replies(model.hint, Ids(model.seed))
         self._service_rng = random.Random(f"service time {model.seed}")
         self._shelves: dict[str, Shelf] = {}
@@ -173,8 +185,14 @@ class Stages:
         self, dialect: Dialect, ask: Ask, content: Content, cost: Cost, record: Record, wall_ns: int
     ) -> Reply:
         """Ask the limits, and answer by their decision."""
-        decision = self._ledger.admit(record.key, record.model_class, cost, record.arrived_ns)
-        record.room = decision.room
+        try:
+            decision = self.ledger.admit(record.key, record.model_class, cost, record.arrived_ns)
+        except LedgerLost as lost:
+            if not self._model.refuses_when_lost:
+                raise
+            record.reason = LOST
+            return self._replies.lost(dialect, lost, wall_ns)
+        record.room, record.charged_ns = decision.room, decision.charged_ns
         if decision.admitted:
             record.charged = 1.0
             return self._replies.served(dialect, ask, content, cost, decision.levels, wall_ns)
@@ -248,7 +266,12 @@ class Stages:
     ) -> Reply:
         """Answer a request for a token count, which has its own limit."""
         key, group = self.intake.key_id(dialect.api_key(request)), dialect.model_class(ask.model)
-        decision = self._ledger.admit(key, group, cost, now_ns, endpoint="count_tokens")
+        try:
+            decision = self.ledger.admit(key, group, cost, now_ns, endpoint="count_tokens")
+        except LedgerLost as lost:
+            if not self._model.refuses_when_lost:
+                raise
+            return self._replies.lost(dialect, lost, wall_ns)
         if decision.admitted:
             return self._replies.counted(dialect, ask, cost, wall_ns)
         return self._replies.refused(dialect, ask, cost, decision, wall_ns)
@@ -287,6 +310,6 @@ class Stages:
             now_ns = self._now_ns()
             if record.room is not None and record.status == 200 and record.cost is not None:
                 key, group = record.key, record.model_class
-                self._ledger.settle(key, group, record.cost, record.arrived_ns, now_ns)
-                self._ledger.release(key, group)
+                self.ledger.settle(key, group, record.cost, record.charged_ns, now_ns)
+                self.ledger.release(key, group)
             self.intake.ended(record, failed=failed, now_ns=now_ns)

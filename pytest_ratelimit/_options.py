@@ -45,6 +45,8 @@ LIMITS = {
     "schedule": "string",
     "strict_clock": "bool",
     "stop_after": "float",
+    "ledger": "string",
+    "lost_ledger": "string",
 }
 THRESHOLDS = {
     "alpha": "float",

@@ -30,6 +30,8 @@ import trio  # noqa: F401
 import fake_provider._mockers
 import fake_provider._provider  # noqa: F401
 import pytest_ratelimit._asserts  # noqa: F401
+from fake_provider.__main__ import options_of
+from fake_provider._cli._flags import provider_of
 from pytest_ratelimit.__main__ import main
 
 ROOT = Path(__file__).parent.parent
@@ -377,6 +379,7 @@ def test_every_command_is_known():
             words = {part.strip().removeprefix("python3 ") for part in line.split("&&")}
             known = line in OTHER_COMMANDS or words <= scripts
             known |= line.removeprefix("python3 -m pytest_ratelimit ") in ours
+            known |= is_ours(line)
             known |= run is not None and any(EXAMPLES.glob(f"*/{run[1]}"))
             known |= line in {f"python3 -m pytest {' '.join(run.args)}" for run in RUNS.values()}
             assert known, f"{block}: {line!r} is run by no test"
@@ -387,6 +390,17 @@ def test_the_commands_of_the_workflow_are_known():
     lines = (EXAMPLES / "gate" / "ci.yml").read_text(encoding="utf-8").splitlines()
     commands = [line.partition("run: ")[2] for line in lines if "run: python3" in line]
     assert commands == [f"python3 -m pytest {' '.join(RUNS['gate'].args)}"]
+
+
+def is_ours(line: str) -> bool:
+    """Whether a line is a command of the provider's, with flags that make one."""
+    name, *words = shlex.split(line)
+    if name != "fake-provider":
+        return False
+    options = options_of(words)
+    if options.command != "presets":
+        provider_of(options)
+    return True
 
 
 def test_the_readme_begins_with_the_two_commands():

@@ -54,6 +54,8 @@ OUTSIDE = {
     "start": "yesterday",
     "schedule": "lifo",
     "stop_after": 0.0,
+    "ledger": "http://127.0.0.1",
+    "lost_ledger": "admit",
 }
 UNBOUNDED = {"allow_hosts", "strict_clock", "alpha", "ignore", "policy"}
 

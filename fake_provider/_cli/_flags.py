@@ -37,6 +37,8 @@ _FLAGS: tuple[tuple[str, Callable[[str], Any], str, str], ...] = (
     ("hint", _WORD, "FORM", f"of the wait that a refusal names: {', '.join(get_args(SentForm))}"),
     ("seed", _INT, "N", "of ids and service times; 0"),
     ("dialect", _WORD, "NAME", "of every host and path; by path otherwise"),
+    ("ledger", _WORD, "URL", "Redis that keeps what is charged, for servers that share limits"),
+    ("lost_ledger", _WORD, "WHAT", "while it cannot be asked: refuse (503) or stop; refuse"),
     ("hosts", _WORD, "HOST=DIALECT", "a further host to answer; may be given again"),
 )
 # Keywords that mean nothing to a server: it reaches no host, and its time is real.

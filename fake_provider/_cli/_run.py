@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run the command; return its status, or 1 on findings, or 2 where it could not begin."""
+    """Run the command; return its status, or 1 on findings, or 2 where it could not go on."""
     if not options.words:
         print("fake-provider run: no command: put it after --", file=sys.stderr)
         return 2
@@ -53,7 +53,9 @@ def main(options: argparse.Namespace) -> int:
             print(f"fake-provider run: {error}", file=sys.stderr)
             return 2
         verdict = _judge(trace, options) if options.check else 0
-    return status or verdict
+    if provider.trace.stopped:
+        print(f"fake-provider run: the run was stopped: {provider.trace.stopped}", file=sys.stderr)
+    return status or verdict or (2 if provider.trace.stopped else 0)
 
 
 def _run(words: Sequence[str], variables: Mapping[str, str]) -> int:
