@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_ratelimit._progress import following
+
 if TYPE_CHECKING:
     from pytest_ratelimit._audit import Audit
 
@@ -57,21 +59,11 @@ def _audits(options: argparse.Namespace) -> list[Audit]:
     from pytest_ratelimit._audit import audit, load
 
     subjects = [load(name, options.sdk) for name in options.names]
-    found = []
-    for number, subject in enumerate(subjects, start=1):
-        _progress(f"auditing {subject.name} ({number} of {len(subjects)})")
-        found.append(
-            audit(subject, callers=options.callers, outage=options.outage, seed=options.seed)
-        )
-    _progress("")
-    return found
-
-
-def _progress(text: str) -> None:
-    """Show what is going on, where somebody looks at a terminal."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
+    steps = [(f"auditing {subject.name}", subject) for subject in subjects]
+    return [
+        audit(subject, callers=options.callers, outage=options.outage, seed=options.seed)
+        for subject in following(steps)
+    ]
 
 
 def _rendered(audits: Sequence[Audit], *, as_json: bool) -> str:

@@ -20,6 +20,7 @@ from fake_provider import FakeProvider, Limits, ServiceTime, Trace
 from pytest_ratelimit._checks import Policy
 from pytest_ratelimit._demo import broken, repaired
 from pytest_ratelimit._findings import Finding
+from pytest_ratelimit._progress import following
 from pytest_ratelimit._tolerance import check
 
 TOKENS_PER_CALL = 40_500
@@ -133,17 +134,19 @@ def replay_all(seed: int = 0, *, threads: bool = False) -> dict[str, Replay]:
     Returns:
         The runs by name: `unlimited`, `incident`, `repaired`.
     """
-    if threads:
-        return {
-            "unlimited": replay_in_threads(broken.run_in_threads, Limits(), seed),
-            "incident": replay_in_threads(broken.run_in_threads, LIMITS, seed),
-            "repaired": replay_in_threads(repaired.run_in_threads, LIMITS, seed),
-        }
-    return {
-        "unlimited": replay(broken.run, Limits(), seed),
-        "incident": replay(broken.run, LIMITS, seed),
-        "repaired": replay(repaired.run, LIMITS, seed),
+
+    def run(job: Job, threaded: ThreadedJob, limits: Limits) -> Replay:
+        if threads:
+            return replay_in_threads(threaded, limits, seed)
+        return replay(job, limits, seed)
+
+    jobs = {
+        "unlimited": (broken.run, broken.run_in_threads, Limits()),
+        "incident": (broken.run, broken.run_in_threads, LIMITS),
+        "repaired": (repaired.run, repaired.run_in_threads, LIMITS),
     }
+    steps = [(f"replaying {name}", (name, job)) for name, job in jobs.items()]
+    return {name: run(*job) for name, job in following(steps)}
 
 
 def _measured(limits: Limits, seed: int, run: Callable[[], None]) -> Replay:
