@@ -105,6 +105,11 @@ class Limit:
         """True for a bucket, which admits a little all the time, and not a window at once."""
         return self.algorithm in BUCKETS
 
+    @property
+    def follows_the_date(self) -> bool:
+        """True if its windows begin at instants of the wall clock."""
+        return self.algorithm in ("fixed-window", "calendar-day")
+
     def holds_for(self, model_class: str) -> bool:
         """Tell whether requests for a model class are charged against this limit.
 

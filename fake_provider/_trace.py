@@ -89,7 +89,8 @@ class Trace:
         clock: `"virtual"`, or `"real"` where timings carry the machine's noise.
         resolution: Seconds below which two instants cannot be told apart.
         ended_at: Seconds from the start of the trace to the moment it was read.
-        started_at: Wall-clock time at its start, in POSIX seconds of the clock it was made on.
+        started_at: Wall-clock time at its start, in POSIX seconds of the clock it was made on. Two
+            traces may be equal although they are of different dates.
         seed: Seed of the provider's random numbers.
         stopped: Why the run was cut short, or None.
         elsewhere: Requests that were seen but not answered, such as `"aiohttp to api.openai.com"`.
@@ -100,7 +101,7 @@ class Trace:
     clock: Literal["virtual", "real"] = "virtual"
     resolution: float = 1e-6
     ended_at: float = 0.0
-    started_at: float = 0.0
+    started_at: float = field(default=0.0, compare=False)
     seed: int | None = None
     stopped: str | None = None
     elsewhere: tuple[str, ...] = ()
@@ -224,8 +225,14 @@ class Trace:
 
 
 def header_of(trace: Trace) -> str:
-    """Return the header line of a trace."""
-    return header_line({name: getattr(trace, name) for name in _HEADER_FIELDS}, trace.limits)
+    """Return the header line of a trace.
+
+    A date of virtual time says something only to limits that go by it. Left out where there are
+    none, it does not tell one run of a seed from the next.
+    """
+    dated = trace.clock == "real" or any(limit.follows_the_date for limit in trace.limits)
+    names = [name for name in _HEADER_FIELDS if dated or name != "started_at"]
+    return header_line({name: getattr(trace, name) for name in names}, trace.limits)
 
 
 def header_as_ended(trace: Trace, *, is_open: bool) -> str:

@@ -17,8 +17,6 @@ from ._errors import RunStopped, VirtualTimeError, VirtualTimeWarning
 from ._scheduler import Scheduler
 from ._units import NANOSECONDS
 
-# The wall clock starts at 2026-01-01T00:00:00Z unless told otherwise: the same in every run.
-DEFAULT_START_NS: Final = 1_767_225_600 * NANOSECONDS
 DEFAULT_EXPLORE: Final = 0.3
 EXPENSIVE_SWITCHES: Final = 100_000
 
@@ -30,8 +28,9 @@ class VirtualClock:
 
     Args:
         start: Where the wall clock starts: an ISO 8601 string or a datetime (UTC if it names no
-            zone), or seconds since 1970. None means 2026-01-01T00:00:00Z or, when time is frozen
-            by freezegun or time-machine, that instant.
+            zone), or seconds since 1970. None means, when time is frozen by freezegun or
+            time-machine, that instant; else 2030-01-01T00:00:00Z, or the first midnight after
+            everything that earlier clocks of this process have shown.
         schedule: ``"fifo"`` runs those who can run in order; ``"random"`` draws one.
         seed: Of the draws of a random schedule; the same seed gives the same run.
         explore: Probability, 0 to 1, that a thread lets others run before it takes a lock, so
@@ -92,7 +91,7 @@ class VirtualClock:
         if start_ns is None:
             start_ns = _install.frozen_wall_ns() or _install.travelled_wall_ns()
         scheduler = Scheduler(
-            wall_start_ns=DEFAULT_START_NS if start_ns is None else start_ns,
+            wall_start_ns=_readings.wall_start_ns() if start_ns is None else start_ns,
             monotonic_start_ns=_readings.monotonic_start_ns(),
             limit_ns=self._limit_ns,
             rng=random.Random(self._seed) if self._schedule == "random" else None,
@@ -138,7 +137,7 @@ class VirtualClock:
         with scheduler, scheduler.mutex:
             _install.uninstall(scheduler)
             _current.scheduler = _current.clock = None
-            _current.shown_ns = scheduler.monotonic_ns
+            _readings.keep(scheduler.monotonic_ns, scheduler.wall_ns)
             alive = scheduler.close()
         scheduler.stops.wait_for_ends(alive)
         self._leaked = tuple(one.name for one in alive if not one.adopted)

@@ -14,6 +14,7 @@ scheduler: "Scheduler | None" = None
 clock: "VirtualClock | None" = None
 # The highest reading of a monotonic clock that an earlier run has shown, in nanoseconds.
 shown_ns = 0
+shown_wall_ns = 0  # and of a wall clock, since 1970
 
 
 def visible() -> "Scheduler | None":

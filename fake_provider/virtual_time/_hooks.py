@@ -74,8 +74,16 @@ def clone_builtin(builtin: Any) -> Any:
     """A second built-in with the same C code, which a swap of the first does not touch."""
     definition = _definition(builtin)
     _clones.append(definition)
-    module = getattr(builtin.__self__, "__name__", None)
-    return _new_builtin(ctypes.addressof(definition), builtin.__self__, module)
+    return _new(ctypes.addressof(definition), builtin)
+
+
+def twin_builtin(builtin: Any) -> Any:
+    """Like ``clone_builtin``, but it shares the definition, which others may change and restore."""
+    return _new(_definition_pointer(builtin).value, builtin)
+
+
+def _new(definition: int | None, builtin: Any) -> Any:
+    return _new_builtin(definition, builtin.__self__, getattr(builtin.__self__, "__name__", None))
 
 
 class BuiltinSwap:

@@ -55,7 +55,13 @@ def _keep_real(builtin: Any) -> Any:
         # time-machine has re-pointed the C code of this very function, so a clone would travel.
         original = getattr(sys.modules["_time_machine"], f"original_{builtin.__name__}", None)
         if original is not None:
-            return original
+            plain = partial(builtin) if DEEP_HOOKS_PROBLEM else _hooks.twin_builtin(builtin)
+            stack = travelling.traveller_stack
+
+            def real(*args: Any) -> Any:
+                return original(*args) if stack else plain(*args)
+
+            return real
     return partial(builtin) if DEEP_HOOKS_PROBLEM else _hooks.clone_builtin(builtin)
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_ratelimit._checks._digest import Digest
 
 _NOT_WINDOWED = ("concurrent", "count_tokens")
-_FIXED = ("fixed-window", "calendar-day")
 _SIZED = ("tokens", "input_tokens", "output_tokens")
 
 
@@ -94,7 +93,7 @@ def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[Overrun]:
                 members = attempts[peak.first : peak.last + 1]
                 demand = float(sum(amounts[peak.first : peak.last + 1]))
                 allowed = demand - peak.amount
-            elif limit.algorithm in _FIXED:
+            elif limit.follows_the_date:
                 zero_s = digest.trace.started_at
                 peak = numbered_peak([window_number(limit, zero_s + at) for at in times], amounts)
                 members = attempts[peak.first : peak.last + 1]
@@ -142,7 +141,7 @@ def _overrun_finding(overrun: Overrun, *, severe: bool) -> Finding:
         remedy = f"share one bucket of {amount(limit.rate * 0.9)} {limit.unit} a second"
         remedy += f" and {amount(limit.capacity)} at once between all callers."
     else:
-        each = "each" if limit.algorithm in _FIXED else "any"
+        each = "each" if limit.follows_the_date else "any"
         rule = f"It admits {amount(limit.capacity)} in {each} {seconds(limit.window)}."
         span = f"within {seconds(limit.window)}"
         remedy = _window_remedy(limit, max(cost(attempt, limit) for attempt in attempts))

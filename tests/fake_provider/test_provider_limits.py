@@ -14,6 +14,7 @@ import trio
 from fake_provider import FakeProvider, HintStyle, Limits
 
 NS = 1e-9
+NEW_YEAR = "2026-01-01"
 CLIENT = anthropic.Anthropic(api_key="test", max_retries=0)
 FABLE, SONNET = "claude-fable-5", "claude-sonnet-5"
 
@@ -151,7 +152,7 @@ def test_the_hint_is_right_to_the_nanosecond(algorithm):
 
 def test_a_date_is_a_deadline_in_whole_seconds():
     """A client that sleeps until the date is admitted; the hint is recorded as the client reads."""
-    with FakeProvider(requests_per_minute=1, hint="date", latency=0.25) as provider:
+    with FakeProvider(requests_per_minute=1, hint="date", latency=0.25, start=NEW_YEAR) as provider:
         ask()
         assert refused()["retry-after"] == "Thu, 01 Jan 2026 00:01:00 GMT"
         (hinted,) = provider.trace.refused
@@ -164,7 +165,7 @@ def test_a_date_is_a_deadline_in_whole_seconds():
 def test_a_provider_s_skewed_clock_shows_in_dates_alone():
     """A provider 10 s ahead names a deadline that its client reads as 10 s later."""
     skewed = HintStyle(form="date", skew_s=10.0)
-    with FakeProvider(requests_per_minute=1, hint=skewed, latency=0) as provider:
+    with FakeProvider(requests_per_minute=1, hint=skewed, latency=0, start=NEW_YEAR) as provider:
         ask()
         headers = refused()
         assert headers["date"] == "Thu, 01 Jan 2026 00:00:10 GMT"

@@ -456,3 +456,19 @@ def test_a_limit_in_a_header_is_the_limit_that_was_enforced():
     )
     trace = Trace(limits=Limits.of([bucket, day]))
     assert tuple(Trace.load(lines(trace)).limits) == (bucket, day)
+
+
+@pytest.mark.parametrize(
+    ("limits", "dated"),
+    [
+        (Limits(tokens_per_minute=9), False),
+        (Limits(tokens_per_minute=9, algorithm="fixed-window"), True),
+        (Limits(tokens_per_day=9, algorithm="calendar-day", window=86_400), True),
+    ],
+)
+def test_a_virtual_trace_holds_a_date_only_where_a_limit_goes_by_it(limits, dated):
+    """Two runs of one seed give the same bytes, although each has a date of its own."""
+    one, other = (Trace(limits=limits, started_at=at) for at in (1e9, 2e9))
+    assert one == other
+    assert (lines(one) != lines(other)) is dated
+    assert lines(Trace(limits=limits, clock="real", started_at=1e9)) != lines(one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import queue
 import threading
 import time
@@ -39,7 +40,8 @@ class Bucket:
             time.sleep(1 - self.tokens)
 
 
-BUCKET = Bucket()  # as old as this module
+# As old as this module.
+BUCKETS = [Bucket(read) for read in (time.monotonic, time.perf_counter, time.time)]
 
 
 def uptime(monkeypatch, ns):
@@ -47,6 +49,23 @@ def uptime(monkeypatch, ns):
     monkeypatch.setattr(_current, "shown_ns", 0)
     for name in ("monotonic_ns", "perf_counter_ns"):
         monkeypatch.setattr(_real, name, lambda: ns)
+
+
+def today(monkeypatch, date):
+    """Let this be another day, and this process be new."""
+    monkeypatch.setattr(_current, "shown_wall_ns", 0)
+    ns = round(dt.datetime.fromisoformat(date).timestamp()) * 10**9
+    monkeypatch.setattr(_real, "time_ns", lambda: ns)
+
+
+def dates(*starts):
+    """What some clocks show when they open, one after another; each runs for an hour."""
+    shown = []
+    for start in starts:
+        with VirtualClock(start) as clock:
+            shown.append(clock.now().isoformat(" ", "minutes")[:-6])
+            time.sleep(3600)
+    return shown
 
 
 async def loop_time():
@@ -60,8 +79,13 @@ CLOCKS = [
     time.perf_counter_ns,
     lambda: time.clock_gettime(time.CLOCK_MONOTONIC),
     lambda: asyncio.run(loop_time()),
+    time.time,
+    time.time_ns,
+    lambda: dt.datetime.now(dt.UTC),
+    dt.date.today,
 ]
 NAMES = ["monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "gettime", "loop.time"]
+NAMES += ["time", "time_ns", "now", "today"]
 
 
 @pytest.mark.parametrize("read", CLOCKS, ids=NAMES)
@@ -76,7 +100,7 @@ def test_no_clock_runs_backwards_when_virtual_time_begins(read):
     assert readings == sorted(readings)
 
 
-@pytest.mark.parametrize("read", [time.monotonic, time.perf_counter])
+@pytest.mark.parametrize("read", [time.monotonic, time.perf_counter, time.time])
 def test_a_bucket_that_is_older_than_the_clock_fills_up(read):
     """Built in real time, used under a clock and under the next: never more than a second."""
     bucket = Bucket(read)
@@ -88,11 +112,43 @@ def test_a_bucket_that_is_older_than_the_clock_fills_up(read):
             assert clock.elapsed() == pytest.approx(302.0, abs=1e-6)
 
 
-def test_a_bucket_of_a_module_fills_up():
-    """It read the clock when the module was imported."""
+@pytest.mark.parametrize("test", range(2))
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_bucket_of_a_module_fills_up(bucket, test):
+    """It read the clock when the module was imported, or in the test before this one."""
     with VirtualClock() as clock:
-        BUCKET.take()
+        bucket.take()
         assert clock.elapsed() == 0.0
+        time.sleep(3601)
+        bucket.take()
+
+
+@pytest.mark.parametrize("date", ["2026-03-04T05:06:07", "2029-12-31T23:59:59"])
+def test_the_first_date_is_the_same_every_day(monkeypatch, date):
+    """A process starts at the beginning of 2030, and goes on at the next midnight."""
+    today(monkeypatch, date)
+    assert dates(None, None) == ["2030-01-01 00:00", "2030-01-02 00:00"]
+
+
+def test_after_the_first_date_a_clock_starts_tomorrow(monkeypatch):
+    """No reading of the real clock is ever in the future."""
+    today(monkeypatch, "2031-02-28T12:00:00")
+    assert dates(None, None) == ["2031-03-01 00:00", "2031-03-02 00:00"]
+
+
+def test_a_date_that_was_named_is_obeyed(monkeypatch):
+    """Also where it lies before others; the next clock that names none is above all of them."""
+    today(monkeypatch, "2026-03-04")
+    named = ["2031-05-06T23:30", None, "2026-01-01T12:00", None]
+    shown = ["2031-05-06 23:30", "2031-05-08 00:00", "2026-01-01 12:00", "2031-05-09 00:00"]
+    assert dates(*named) == shown
+
+
+@pytest.mark.parametrize("named", ["9999-12-31T01:00", "2150-01-01"])
+def test_a_date_at_the_end_of_time_does_not_move_the_others(monkeypatch, named):
+    """A test that looks at the far end of the calendar takes nobody with it."""
+    today(monkeypatch, "2026-03-04")
+    assert dates(named, None)[1] == "2030-01-01 00:00"
 
 
 def test_loop_time_is_monotonic_time():
