@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from functools import cached_property
@@ -33,7 +34,7 @@ class Retry(NamedTuple):
     Args:
         before: The attempt of the same call that failed.
         attempt: The retry itself.
-        number: 1 for the first retry of its call.
+        number: 1 for the first retry of its call, 0 for a re-queue.
         failed_at: When the client learnt that `before` had failed, in seconds.
         delay: From there to the retry's arrival, in seconds.
         hint: Wait that the provider named, in seconds, if it binds; else None.
@@ -154,7 +155,7 @@ class Digest:
         denser than the draws they came from: by 1 / share at most.
         """
         number, path = key
-        if path == "own":
+        if path == "own" or number == 0:
             return 1.0
         other: Path = "hint" if path == "early" else "early"
         own = len(self.groups[key])
@@ -203,6 +204,17 @@ class Digest:
             for attempt in self.trace.attempts
             if modelled(attempt) and (not attempt.refused or self.limit_of(attempt) is not None)
         ]
+
+    @cached_property
+    def requeues(self) -> list[Retry]:
+        """Every re-queue of refused work, as if it were a retry of the call before it."""
+        found = []
+        for work in self.works:
+            for before, after in itertools.pairwise(work):
+                refused, attempt = before.attempts[-1], after.attempts[0]
+                if refused.refused and refused.ended_at is not None:
+                    found.append(self._retry(refused, attempt, 0, refused.ended_at))
+        return sorted(found, key=lambda retry: retry.attempt.index)
 
     @cached_property
     def works(self) -> list[list[Call]]:

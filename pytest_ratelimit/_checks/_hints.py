@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_ratelimit._checks._demand import Charges
-from pytest_ratelimit._checks._digest import Retry, binding_hint
+from pytest_ratelimit._checks._digest import binding_hint
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._schedule import layer_of, uniform
 from pytest_ratelimit._checks._text import instant, many, names, seconds, were
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from fake_provider._attempt import Attempt
     from fake_provider._limits import Limit
     from fake_provider._trace import Call
-    from pytest_ratelimit._checks._digest import Digest, Path
+    from pytest_ratelimit._checks._digest import Digest, Retry
 
 _SAME_S = 1e-6
 
@@ -45,7 +44,7 @@ class HintEvidence(NamedTuple):
 def measure_hints(digest: Digest) -> HintEvidence:
     """Return the retries and re-queues that followed a hint, and those that came before it."""
     hinted = [retry for retry in digest.retries if retry.hint is not None]
-    hinted.extend(retry for retry in _requeues(digest) if retry.hint is not None)
+    hinted.extend(retry for retry in digest.requeues if retry.hint is not None)
     hinted.sort(key=lambda retry: retry.attempt.index)
     early = [retry for retry in hinted if retry.path == "early"]
     refused = sum(a.refused and binding_hint(a) is not None for a in digest.trace.attempts)
@@ -70,22 +69,6 @@ def judge_hints(evidence: HintEvidence, drain_s: float) -> Judgement:
             "to wait, and a retry after it"
         )
     return Judgement.of(_early_finding(evidence, drain_s) if evidence.early else None)
-
-
-def _requeues(digest: Digest) -> list[Retry]:
-    """Return the re-queues of refused work, as if each were a retry of the call before it."""
-    requeues = []
-    for work in digest.works:
-        for before, after in itertools.pairwise(work):
-            refused, attempt = before.attempts[-1], after.attempts[0]
-            if refused.ended_at is None or not refused.refused:
-                continue
-            delay = attempt.arrived_at - refused.ended_at
-            hint = binding_hint(refused)
-            early = hint is not None and delay < hint - digest.hint_tolerance(refused)
-            path: Path = "early" if early else "hint"
-            requeues.append(Retry(refused, attempt, 0, refused.ended_at, delay, hint, path))
-    return requeues
 
 
 def _early_finding(evidence: HintEvidence, drain_s: float) -> Finding:

@@ -10,7 +10,7 @@ from pytest_ratelimit._checks._demand import binding, drain_s
 from pytest_ratelimit._checks._digest import cost, modelled
 from pytest_ratelimit._checks._herds import failed_together, judge_herds
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._schedule import Explanation, explain
+from pytest_ratelimit._checks._schedule import Explanation, explain, uniform
 from pytest_ratelimit._checks._text import instant, many, near, odds, seconds, were
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._stats import likely_peak, median
@@ -95,6 +95,8 @@ def _wave_summary(wave: Wave) -> str:
     refused = sum(retry.attempt.refused for retry in retries)
     numbers = Counter(retry.number for retry in retries)
     which = f"retry {retries[0].number}" if len(numbers) == 1 else "a retry"
+    if wave.rule == "requeued":
+        which = "refused work again"
     arrivals = [retry.attempt.arrived_at for retry in retries]
     if not wave.harmful:
         outcome = "the limit admitted all of them"
@@ -179,6 +181,12 @@ def _explain_wave(digest: Digest, wave: Wave, *, shared: bool) -> Explanation:
     delays = [retry.delay for retry in wave.retries]
     path = Counter(retry.path for retry in wave.retries).most_common(1)[0][0]
     drain = wave_drain_s(digest, wave)
+    if wave.rule == "requeued":
+        return Explanation(
+            "fixed",
+            "what was refused is dispatched again all at once, as new calls.",
+            f"dispatch each piece by itself, after {uniform(max(drain, 2 * median(delays)))}.",
+        )
     explanation = explain(digest, path, median(delays), drain, shared=shared)
     if wave.rule != "short":
         return explanation

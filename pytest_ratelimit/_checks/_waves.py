@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_ratelimit._checks._digest import Digest, GroupKey, Retry
     from pytest_ratelimit._checks._jitter import JitterEvidence
 
-Rule = Literal["crowded", "unjittered", "short"]
+Rule = Literal["crowded", "requeued", "unjittered", "short"]
 
 # Widths to look in, as shares of the jitter that the delays should carry.
 _WIDTHS = (0.0, 0.001, 0.01, 0.1)
@@ -36,7 +36,7 @@ class Wave(NamedTuple):
         candidates: How many retries could have arrived then.
         width: Width of the window that was looked in, in seconds.
         log_p: Logarithm of the bound on its probability under independent jitter.
-        rule: How it was found: `"crowded"`, `"unjittered"` or `"short"`.
+        rule: How it was found: `"crowded"`, `"requeued"`, `"unjittered"` or `"short"`.
     """
 
     retries: tuple[Retry, ...]
@@ -80,18 +80,21 @@ class Waves:
 def measure_waves(digest: Digest, jitter: JitterEvidence) -> Waves:
     """Return the waves that independent jitter does not explain.
 
-    Three rules in turn, each asked only where the one before saw no harm: more callers in a
-    narrow window than the candidates explain; delays without jitter, of callers that failed
-    together; delays so short that no jitter could have kept them apart.
+    Four rules in turn, each asked only where the one before saw no harm: more callers in a
+    narrow window than the candidates explain; re-queues in such a window; delays without jitter,
+    of callers that failed together; delays so short that no jitter could have kept them apart.
     """
-    callers = {retry.attempt.caller for retry in digest.certain}
+    requeues = _requeues(digest)
+    callers = len({retry.attempt.caller for retry in digest.certain})
     least = digest.policy.min_callers
-    if len(callers) < least:
-        return Waves(
-            missing=f"it takes {least} callers that retry, and this run has {len(callers)}"
-        )
+    if callers < least and len({retry.attempt.caller for retry in requeues}) < least:
+        return Waves(missing=f"it takes {least} callers that retry, and this run has {callers}")
     retried = len(digest.certain)
-    waves = _crowded(digest)
+    waves = _crowded(digest, digest.certain, "crowded")
+    if not any(wave.harmful for wave in waves):
+        again = _crowded(digest, requeues, "requeued")
+        if any(wave.harmful for wave in again):
+            waves, retried = again, len(requeues)
     if not any(wave.harmful for wave in waves):
         others = (*_unjittered(digest, jitter), *_short(digest))
         largest = max((w for w in others if w.harmful), key=lambda w: w.callers, default=None)
@@ -99,11 +102,25 @@ def measure_waves(digest: Digest, jitter: JitterEvidence) -> Waves:
     return Waves(waves=tuple(waves), retried=retried)
 
 
-def _crowded(digest: Digest) -> list[Wave]:
-    """Return the waves by the first rule: a scan of arrivals against their candidates."""
+def _requeues(digest: Digest) -> list[Retry]:
+    """Return the re-queues of work that nobody else asked for with the same words.
+
+    Of equal prompts nothing tells which one a later call takes up, or whether it is new work.
+    """
+    bodies = Counter(unit.partition("/")[0] for unit in {c.unit for c in digest.trace.calls})
+    return [
+        retry
+        for retry in digest.requeues
+        if bodies[retry.attempt.unit.partition("/")[0]] == 1
+        and retry.delay > 10 * digest.resolution
+    ]
+
+
+def _crowded(digest: Digest, retries: list[Retry], rule: Rule) -> list[Wave]:
+    """Return the waves by the first two rules: a scan of arrivals against their candidates."""
     delayed = [
         retry
-        for retry in digest.certain
+        for retry in retries
         if retry.delay > 10 * digest.resolution and retry.attempt.index not in digest.handed_over
     ]
     if len({retry.attempt.caller for retry in delayed}) < digest.policy.min_callers:
@@ -113,7 +130,7 @@ def _crowded(digest: Digest) -> list[Wave]:
     for share in _WIDTHS:
         found.extend(scan.spans(max(digest.resolution, share * scan.median_jitter)))
     return [
-        Wave(tuple(delayed[s.start : s.end]), s.callers, s.candidates, s.width, s.log_p, "crowded")
+        Wave(tuple(delayed[s.start : s.end]), s.callers, s.candidates, s.width, s.log_p, rule)
         for s in _disjoint(found)
     ]
 

@@ -9,6 +9,7 @@ import random
 import pytest
 
 from fake_provider._limits import Limit, Limits
+from fake_provider._trace import Trace
 from pytest_ratelimit._checks import Judgement, Policy, judge
 from pytest_ratelimit._checks._digest import Digest
 from pytest_ratelimit._checks._jitter import measure_jitter
@@ -244,3 +245,35 @@ def test_retries_at_once_are_a_herd(callers: int) -> None:
     (finding,) = judge(trace)["RL101"].findings
     assert finding.severity == "error"
     assert "too short for jitter" in finding.cause
+
+
+def dispatched(*, apart: float, callers: int = 6, same: bool = False) -> Trace:
+    """Work that is refused at once, and dispatched again after 20 s as new calls of new tasks."""
+    made = []
+    for turn in range(3):
+        for i in range(callers):
+            at = 20.0 * turn + apart * i * turn
+            number = turn * callers + i
+            unit = f"same/{i + 1}" if same else f"work{i}"
+            fields = {"caller": f"task {number}", "call": number, "unit": unit}
+            made.append(refusal(**fields, arrived_at=at, ended_at=at))
+    return trace_of(*made)
+
+
+def test_work_that_is_dispatched_again_at_once() -> None:
+    """Re-queues that come back together are a wave as well, though each is a new call."""
+    (finding,) = judge(dispatched(apart=0.0))["RL101"].findings
+    assert finding.severity == "error"
+    assert finding.summary == (
+        "6 of 6 waiting callers sent refused work again at the same instant, and all 6 were "
+        "refused again"
+    )
+    assert finding.cause == "what was refused is dispatched again all at once, as new calls."
+    assert finding.remedy == "dispatch each piece by itself, after random.uniform(0, 40)."
+
+
+def test_work_that_is_dispatched_again_one_by_one() -> None:
+    """Re-queues that come apart, and those of equal prompts, accuse nobody."""
+    assert judge(dispatched(apart=3.0))["RL101"].verdict == "ok"
+    assert judge(dispatched(apart=0.0, same=True))["RL101"].verdict == "n/a"
+    assert judge(dispatched(apart=0.0, callers=2))["RL101"].verdict == "ok"
