@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_ratelimit._checks._demand import drain_s
+from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._judgement import Judgement
-from pytest_ratelimit._checks._text import many, names, were
+from pytest_ratelimit._checks._text import many, names, seconds, were
 from pytest_ratelimit._findings import Finding
+from pytest_ratelimit._stats import median
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fake_provider._trace import Call
     from pytest_ratelimit._checks._digest import Digest
 
@@ -49,12 +54,25 @@ def judge_losses(digest: Digest) -> Judgement:
             cause="the calls gave up before an attempt was served."
             if cured
             else "no wait could have cured these errors.",
-            remedy="let them wait longer, start fewer at once, or handle the loss."
+            remedy=f"let them keep trying {_longer(digest, cured)}, start fewer at once, or handle "
+            "the loss."
             if cured
             else "mend the requests or the account.",
             attempts=tuple(sorted(call.attempts[-1].index for call in lost)),
         )
     )
+
+
+def _longer(digest: Digest, lost: Sequence[Call]) -> str:
+    """Return for how much longer lost calls should have tried: until their limit had taken them."""
+    refused = [(limit, c.attempts[-1]) for c in lost if (limit := digest.limit_of(c.attempts[-1]))]
+    if not refused:
+        return "for longer"
+    limit = refused[0][0]
+    each = median(cost(attempt, limit) for _, attempt in refused)
+    # A window has to pass before it has any room at all.
+    first_s = 0.0 if limit.refills else limit.window
+    return f"for {seconds(first_s + drain_s(limit, len(refused), each, 0.0))} more"
 
 
 def _saved(digest: Digest) -> set[int]:

@@ -108,8 +108,8 @@ def _output_finding(replays: list[_Again], broken: int) -> Finding:
         evidence=tuple(lines),
         cause="what is retried is the reading of the answer, and not only its beginning: whoever "
         "reads it gets the first part twice.",
-        remedy="retry only until the first output; after it, hand the error on, or throw away "
-        "what was delivered before asking again.",
+        remedy="retry only until the first output; after it, hand the error on. Where the first "
+        "part is thrown away before asking again, which no trace tells, accept this.",
         attempts=tuple(sorted(again.attempt.index for again in replays)),
     )
 

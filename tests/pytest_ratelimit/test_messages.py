@@ -361,7 +361,7 @@ def test_lost_calls() -> None:
         "  The last answer was 429 tokens_per_minute (12 x).\n"
         "  They made up to 5 attempts each; 0 of them were not retried.\n"
         "  Cause: the calls gave up before an attempt was served.\n"
-        "  Remedy: let them wait longer, start fewer at once, or handle the loss.\n"
+        "  Remedy: let them keep trying for 60 s more, start fewer at once, or handle the loss.\n"
         '  Accept: @pytest.mark.ratelimit(ignore={"RL301": "reason"})'
     )
 

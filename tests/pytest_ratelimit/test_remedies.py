@@ -298,3 +298,24 @@ def test_a_large_call_that_is_split(seed: int) -> None:
     pieces = math.ceil(190_000 / size)
     after = one_large(seed, tokens=int(size), calls=[pieces] + [40] * 11)
     assert judge(after)["RL303"].findings == ()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("limit", [SMALL, MINUTE], ids=["bucket", "window"])
+def test_calls_that_try_for_as_long_as_the_limit_needs(limit: Limit, seed: int) -> None:
+    """RL301: calls that keep trying for so many seconds more are all served."""
+
+    def job(attempts: int) -> Trace:
+        return cold_start(
+            delays.equal_jitter(), seed=seed, limit=limit, attempts=attempts, calls=1, hint=None
+        )
+
+    before = job(2)
+    text = remedy(before, "RL301")
+    assert text.startswith("let them keep trying for ")
+    (more,) = numbers(r"for ([\d.]+) s more", text)
+    # Equal jitter waits for at least half of 1 + 2 + 4 ... seconds.
+    attempts = 2 + math.ceil(math.log2(2 * more + 1))
+    after = job(attempts)
+    assert judge(after)["RL301"].verdict == "ok"
+    assert errors(after) == set()

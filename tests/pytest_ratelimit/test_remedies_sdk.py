@@ -225,3 +225,77 @@ def test_a_request_that_the_limit_can_admit() -> None:
     assert judge(after)["RL203"].verdict == "ok"
     assert all(call.succeeded for call in after.calls)
     assert errors(after) == set()
+
+
+def test_an_error_after_output_that_is_handed_on() -> None:
+    """RL123: a client that retries only until the first output delivers nothing twice."""
+
+    def client(*, replays: bool) -> Callable[[Any, int], Awaitable[None]]:
+        async def job(sdk: Any, number: int) -> None:
+            sdk = sdk.with_options(max_retries=0)
+            messages = [{"role": "user", "content": f"question {number}"}]
+            for refusals in range(5):
+                delivered = False
+                try:
+                    async with sdk.messages.stream(
+                        model="claude-sonnet-5", max_tokens=100, messages=messages
+                    ) as stream:
+                        async for _ in stream.text_stream:
+                            delivered = True
+                    return
+                except anthropic.APIStatusError:
+                    if delivered and not replays:
+                        raise
+                    await asyncio.sleep(random.uniform(0, 4.0 * 2**refusals))
+
+        return job
+
+    def breaks(arrival: Any) -> Fault | None:
+        """Refuse the first attempt; break the second one off after two pieces of its output."""
+        faults = [Fault(status=529), Fault(status=529, after=2)]
+        return faults[arrival.attempt - 1] if arrival.attempt <= len(faults) else None
+
+    settings = {"script": breaks, "latency": 1.0}
+    before = run(client(replays=True), **settings)
+    assert remedy(before, "RL123").startswith("retry only until the first output")
+    assert "RL123" in errors(before)
+    after = run(client(replays=False), **settings)
+    assert judge(after)["RL123"].verdict == "ok"
+    assert errors(after) == set()
+
+
+def test_refused_work_that_is_dispatched_piece_by_piece() -> None:
+    """RL101: re-queues that wait by themselves, as the remedy says, are no herd any more."""
+
+    async def rounds(sdk: Any, spread: float) -> None:
+        todo = list(range(10))
+        for turn in range(5):
+
+            async def one(number: int, wait: float) -> int | None:
+                await asyncio.sleep(wait)
+                try:
+                    await ask(sdk, number)
+                except anthropic.RateLimitError:
+                    return number
+                return None
+
+            waits = [random.uniform(0, spread) if turn else 0.0 for _ in todo]
+            failed = await asyncio.gather(*map(one, todo, waits))
+            todo = [number for number in failed if number is not None]
+            if not spread:
+                await asyncio.sleep(20.0)
+
+    def fleet(spread: float) -> Trace:
+        async def job() -> None:
+            async with anthropic.AsyncAnthropic() as sdk:
+                await rounds(sdk, spread)
+
+        with FakeProvider(requests_per_minute=4, hint="none") as provider:
+            asyncio.run(job())
+        return provider.trace
+
+    before = fleet(0.0)
+    (spread,) = numbers(r"after random\.uniform\(0, ([\d.]+)\)", remedy(before, "RL101"))
+    after = fleet(spread)
+    assert judge(after)["RL101"].verdict == "ok"
+    assert errors(after) <= {"RL114"}

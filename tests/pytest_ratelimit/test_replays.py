@@ -50,8 +50,8 @@ def test_a_cut_stream_that_is_replayed() -> None:
         "  1,000 tokens were demanded again.\n"
         "  Cause: what is retried is the reading of the answer, and not only its beginning: "
         "whoever reads it gets the first part twice.\n"
-        "  Remedy: retry only until the first output; after it, hand the error on, or throw away "
-        "what was delivered before asking again.\n"
+        "  Remedy: retry only until the first output; after it, hand the error on. Where the "
+        "first part is thrown away before asking again, which no trace tells, accept this.\n"
         '  Accept: @pytest.mark.ratelimit(ignore={"RL123": "reason"})'
     )
 
