@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from fake_provider._script import Arrival
     from fake_provider._service import ServiceTime
     from fake_provider._side_effect import provider_side_effect
+    from fake_provider._simulated import Simulated
+    from fake_provider._simulation import Refused, Simulation
     from fake_provider._trace import Call, Trace, TraceError
+    from fake_provider._workload import Workload
 
 __all__ = [
     "Answer",
@@ -33,10 +36,14 @@ __all__ = [
     "Limits",
     "Preset",
     "ProviderError",
+    "Refused",
     "ServiceTime",
+    "Simulated",
+    "Simulation",
     "Trace",
     "TraceError",
     "UnansweredRequest",
+    "Workload",
     "caller",
     "presets",
     "provider_side_effect",
@@ -56,10 +63,14 @@ _HOMES = {
     "Limits": "_limits",
     "Preset": "_presets",
     "ProviderError": "_errors",
+    "Refused": "_simulation",
     "ServiceTime": "_service",
+    "Simulated": "_simulated",
+    "Simulation": "_simulation",
     "Trace": "_trace",
     "TraceError": "_trace",
     "UnansweredRequest": "_errors",
+    "Workload": "_workload",
     "caller": "_callers",
     "provider_side_effect": "_side_effect",
     "presets": "_presets",

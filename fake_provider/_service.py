@@ -59,11 +59,19 @@ class ServiceTime:
             return [(first, None), *self._pieces(reply)]
         return first + sum([chunk.stall_s for chunk in reply.chunks])
 
+    def draw(self, rng: random.Random) -> float:
+        """Return the seconds that one whole answer takes.
+
+        Args:
+            rng: Where the draw comes from.
+        """
+        return self._draw(self.mean, rng)
+
     def _first(self, reply: Reply, rng: random.Random) -> float:
         """Return the seconds before the first part of a served answer."""
         if reply.stream and self.first_token is not None:
             return self._draw(self.first_token, rng)
-        return self._draw(self.mean, rng)
+        return self.draw(rng)
 
     def _pieces(self, reply: Reply) -> Iterator[tuple[float, Chunk]]:
         """Yield each chunk with its own wait; the first token's wait is before the status line."""

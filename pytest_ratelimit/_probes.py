@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from fake_provider import Arrival, FakeProvider, Fault, ServiceTime, Trace
-from pytest_ratelimit._driver import Sdk, Work, drive
+from fake_provider._driver import Sdk, Work, drive
 
 _TOKENS = 1_000
 _SERVICE_S = 0.5

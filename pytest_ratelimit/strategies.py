@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fake_provider import Limits
 from fake_provider._stated import whole_number
-from pytest_ratelimit._workload import STARTS, Start, Workload
+from fake_provider._workload import STARTS, Start, Workload
 
 __all__ = ["Start", "Workload", "limits", "workloads"]
 

@@ -151,6 +151,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "obeying": ("obeying", "measure.py"),
     "notebook": ("notebook", "cell.py"),
     "sliding window": ("incident", "sliding_window.py"),
+    "simulating": ("simulating", "fleet.py"),
 }
 SLOW_SCRIPTS = {"obeying, 20 seeds": ("obeying", "measure.py 20")}
 # Commands of ours by the run's name, in a folder of the examples, with their exit status.

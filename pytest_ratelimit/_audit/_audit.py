@@ -15,6 +15,7 @@ from fake_provider import (
     Trace,
     UnansweredRequest,
 )
+from fake_provider._driver import drive
 from pytest_ratelimit._audit._figures import (
     Hint,
     Layers,
@@ -29,7 +30,6 @@ from pytest_ratelimit._audit._figures import (
 )
 from pytest_ratelimit._audit._subject import Subject, SubjectError
 from pytest_ratelimit._checks import Policy, judge
-from pytest_ratelimit._driver import drive
 from pytest_ratelimit._findings import SEVERITIES, Finding
 from pytest_ratelimit._probes import (
     REFUSAL_S,
@@ -40,7 +40,7 @@ from pytest_ratelimit._probes import (
 )
 
 if TYPE_CHECKING:
-    from pytest_ratelimit._driver import Sdk
+    from fake_provider._driver import Sdk
 
 # A wait that every loop can take, and one above the cap of 60 s that many have.
 HINTS_S = (20.0, 120.0)

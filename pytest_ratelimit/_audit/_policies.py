@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from fake_provider._driver import Sdk, Work
 from pytest_ratelimit._checks._text import many
-from pytest_ratelimit._driver import Sdk, Work
 
 # What a part of a policy answers for; the rest of the loop around it is ours.
 _WAIT_CODES = frozenset({"RL101", "RL102", "RL103", "RL104", "RL106", "RL107"})

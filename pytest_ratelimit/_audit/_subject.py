@@ -10,8 +10,8 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+from fake_provider._driver import Sdk, Work
 from pytest_ratelimit._audit._policies import around, ask_plainly
-from pytest_ratelimit._driver import Sdk, Work
 
 
 class SubjectError(Exception):

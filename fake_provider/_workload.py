@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from fake_provider import FakeProvider, Limits, Trace
+from fake_provider._driver import Sdk, Work, drive
+from fake_provider._limits import Limits
+from fake_provider._provider import FakeProvider
+from fake_provider._simulated import Simulated
+from fake_provider._simulation import Delay, Simulation
 from fake_provider._stated import one_of, real_number, whole_number
-from pytest_ratelimit._driver import Sdk, Work, drive
+from fake_provider._trace import Trace
 
 Start = Literal["herd", "staggered", "waves"]
 STARTS: tuple[Start, ...] = get_args(Start)
@@ -63,6 +67,32 @@ class Workload:
             return tuple(number * self.gap_s for number in range(self.callers))
         first = -(-self.callers // _WAVES)
         return (0.0,) * first + (self.gap_s,) * (self.callers - first)
+
+    def simulate(self, delay: Delay, *, stop_after: float = 86_400.0) -> Simulated:
+        """Simulate the calls of clients with this retry policy, without an SDK.
+
+        Args:
+            delay: Seconds before the next attempt, given what a client knows of a refusal; None
+                gives the call up.
+            stop_after: Virtual seconds after which the run is stopped, above 0.
+
+        Returns:
+            What was sent; its `trace` is for the checks.
+
+        Raises:
+            TypeError: `delay` is no function.
+            ValueError: An argument is out of its range, or a limit cannot be simulated.
+        """
+        return Simulation(
+            delay=delay,
+            limits=self.limits,
+            starts=self.starts_s,
+            calls=self.calls,
+            tokens=self.tokens,
+            latency=self.latency_s,
+            seed=self.seed,
+            stop_after=stop_after,
+        ).run()
 
     def drive(self, work: Work, *, sdk: Sdk = "anthropic", stop_after: float = 86_400.0) -> Trace:
         """Make the calls under a provider of their own, and return the trace.

@@ -12,8 +12,12 @@ from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fake_provider import Arrival, FakeProvider, Fault, Trace, caller
+from fake_provider._callers import caller
+from fake_provider._faults import Fault
+from fake_provider._provider import FakeProvider
+from fake_provider._script import Arrival
 from fake_provider._stated import one_of
+from fake_provider._trace import Trace
 from fake_provider.virtual_time import RunStopped
 
 Sdk = Literal["anthropic", "openai"]
