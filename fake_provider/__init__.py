@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fake_provider._limits import Limits
     from fake_provider._presets import Preset, presets
     from fake_provider._provider import FakeProvider
+    from fake_provider._retry_policy import RetryPolicy
     from fake_provider._script import Arrival
     from fake_provider._service import ServiceTime
     from fake_provider._side_effect import provider_side_effect
@@ -37,6 +38,7 @@ __all__ = [
     "Preset",
     "ProviderError",
     "Refused",
+    "RetryPolicy",
     "ServiceTime",
     "Simulated",
     "Simulation",
@@ -64,6 +66,7 @@ _HOMES = {
     "Preset": "_presets",
     "ProviderError": "_errors",
     "Refused": "_simulation",
+    "RetryPolicy": "_retry_policy",
     "ServiceTime": "_service",
     "Simulated": "_simulated",
     "Simulation": "_simulation",

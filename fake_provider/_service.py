@@ -6,9 +6,12 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fake_provider._stated import real_number
-from fake_provider._wire._shapes import Chunk, Reply
+
+if TYPE_CHECKING:
+    from fake_provider._wire._shapes import Chunk, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

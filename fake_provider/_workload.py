@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from fake_provider._driver import Sdk, Work, drive
 from fake_provider._limits import Limits
-from fake_provider._provider import FakeProvider
 from fake_provider._simulated import Simulated
 from fake_provider._simulation import Delay, Simulation
 from fake_provider._stated import one_of, real_number, whole_number
 from fake_provider._trace import Trace
+
+if TYPE_CHECKING:
+    from fake_provider._driver import Sdk, Work
+    from fake_provider._faults import Fault
+    from fake_provider._script import Arrival
 
 Start = Literal["herd", "staggered", "waves"]
 STARTS: tuple[Start, ...] = get_args(Start)
@@ -31,6 +34,8 @@ class Workload:
         tokens: Tokens that a call costs, at least 0.
         limits: The limits that the provider enforces.
         latency_s: Seconds that the provider takes for an answer, at least 0.
+        outages: From when to when the provider is overloaded and answers 529, in seconds since the
+            first call; in pairs.
         seed: Seed of the random numbers, 0 or more.
 
     Raises:
@@ -45,6 +50,7 @@ class Workload:
     tokens: int = 1_000
     limits: Limits = field(default_factory=Limits)
     latency_s: float = 0.5
+    outages: tuple[tuple[float, float], ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -55,6 +61,9 @@ class Workload:
         real_number("gap_s", self.gap_s, "seconds", low=0.0)
         real_number("latency_s", self.latency_s, "seconds", low=0.0)
         one_of("start", self.start, STARTS)
+        for began_s, ended_s in self.outages:
+            real_number("outages", began_s, "seconds", low=0.0)
+            real_number("outages", ended_s, "seconds", above=began_s)
         if not isinstance(self.limits, Limits):
             raise TypeError(f"limits must be a Limits(...) value, got {self.limits!r}")
 
@@ -81,8 +90,11 @@ class Workload:
 
         Raises:
             TypeError: `delay` is no function.
-            ValueError: An argument is out of its range, or a limit cannot be simulated.
+            ValueError: An argument is out of its range, or a limit or an outage cannot be
+                simulated.
         """
+        if self.outages:
+            raise ValueError(f"outages must be () for a simulation, got {self.outages!r}")
         return Simulation(
             delay=delay,
             limits=self.limits,
@@ -112,6 +124,15 @@ class Workload:
             Exception: What `work` raised, if none of its requests reached the provider.
         """
         __tracebackhide__ = True
+        # Imported on use: whoever imports Hypothesis imports this value.
+        from fake_provider._driver import drive
+        from fake_provider._faults import Fault
+        from fake_provider._provider import FakeProvider
+
+        def overloaded(arrival: Arrival) -> Fault | None:
+            during = any(began_s <= arrival.at < ended_s for began_s, ended_s in self.outages)
+            return Fault(status=529) if during else None
+
         provider = FakeProvider(
             self.limits,
             tokens_per_request=self.tokens,
@@ -119,4 +140,5 @@ class Workload:
             seed=self.seed,
             stop_after=stop_after,
         )
-        return drive(work, provider, self.starts_s, sdk, calls=self.calls)
+        script = overloaded if self.outages else None
+        return drive(work, provider, self.starts_s, sdk, script, calls=self.calls)

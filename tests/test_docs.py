@@ -114,7 +114,7 @@ RUNS = {
     ),
     "callers": Run(("callers",), passed=2),
     "refusals": Run(("refusals",), passed=8),
-    "properties": Run(("properties",), passed=2),
+    "properties": Run(("properties",), passed=4),
     "real clock": Run(("real_clock",), passed=2),
     "neighbours": Run(("neighbours",), passed=5),
     "windows": Run(("windows",), passed=2),

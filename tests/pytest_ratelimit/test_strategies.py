@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -12,10 +14,18 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from fake_provider import Limits
+from fake_provider import Limits, Trace
 from pytest_ratelimit import check
 from pytest_ratelimit._verdict import SEARCHED, Verdict
-from pytest_ratelimit.strategies import Workload, limits, workloads
+from pytest_ratelimit.strategies import (
+    RetryPolicy,
+    Workload,
+    latencies,
+    limits,
+    policies,
+    traces,
+    workloads,
+)
 
 anthropic = pytest.importorskip("anthropic")
 
@@ -131,3 +141,81 @@ def test_a_searched_for_example_is_judged_a_thousand_times_stricter() -> None:
     example()
     assert levels == [1e-5 / SEARCHED]
     assert Verdict(trace).alpha == 1e-5
+
+
+def test_an_outage_is_answered_529_from_its_first_to_its_last_instant() -> None:
+    """A workload's outages come before its limits."""
+    job = Workload(callers=3, start="staggered", gap_s=10.0, outages=((5.0, 15.0),), latency_s=0.0)
+    trace = job.drive(lambda client: client.with_options(max_retries=0).messages.create(**QUESTION))
+    assert [attempt.status for attempt in trace.attempts] == [200, 529, 200]
+    assert trace.attempts[1].reason == "overloaded"
+
+
+@pytest.mark.parametrize("outages", [((5.0, 5.0),), ((-1.0, 5.0),)])
+def test_an_outage_that_ends_before_it_begins_is_named(outages: Any) -> None:
+    """So is one that begins before the first call."""
+    with pytest.raises(ValueError, match="outages must be a number of seconds"):
+        Workload(outages=outages)
+
+
+def test_an_outage_cannot_be_simulated() -> None:
+    """A simulation has limits alone, and says so."""
+    with pytest.raises(ValueError, match=r"outages must be \(\) for a simulation"):
+        Workload(outages=((1.0, 2.0),)).simulate(lambda refused: None)
+
+
+def test_searches_reach_outages_and_slow_answers_and_shrink_to_none() -> None:
+    """They are drawn where they are asked for, and the simplest example has neither."""
+    searched = workloads(outages=True, latency_s=latencies())
+    assert find(searched, lambda job: True, settings=QUIET) == find(
+        workloads(), lambda job: True, settings=QUIET
+    )
+    late = find(searched, lambda job: bool(job.outages and job.latency_s > 1), settings=QUIET)
+    assert (late.outages, late.latency_s, late.callers) == (((0.0, 1.0),), 5.0, 1)
+
+
+def test_policies_shrink_to_a_fixed_delay_and_reach_every_kind() -> None:
+    """The simplest policy asks once; each jitter, with and without hints, is found."""
+    simplest = find(policies(), lambda policy: True, settings=QUIET)
+    assert simplest == RetryPolicy(attempts=1, factor=1.0)
+    for jitter in ("none", "equal", "full"):
+        for obeys in (False, True):
+            find(
+                policies(),
+                lambda policy, wanted=(jitter, obeys): (policy.jitter, policy.obeys_hint) == wanted,
+                settings=QUIET,
+            )
+
+
+@settings(QUIET, max_examples=100)
+@given(traces())
+def test_whatever_is_simulated_can_be_judged(trace: Trace) -> None:
+    """Every trace of the strategy is one that the checks take, and none is empty."""
+    assert trace.attempts
+    check(trace)
+
+
+def test_a_herd_among_traces_shrinks_to_few_callers() -> None:
+    """The smallest herd is one caller that is served and three that wait, with a call each."""
+
+    def is_herd(trace: Trace) -> bool:
+        return any(f.code == "RL101" and f.severity == "error" for f in check(trace))
+
+    smallest = find(traces(), is_herd, settings=settings(QUIET, max_examples=2_000))
+    assert (len(smallest.callers), len(smallest.calls)) == (4, 4)
+
+
+def test_types_are_enough_for_hypothesis() -> None:
+    """`from_type` knows the values that tests are given, without an import of the strategies."""
+    code = """
+from hypothesis import find, settings, strategies as st
+from fake_provider import Limits, RetryPolicy, Workload
+quiet = settings(database=None, derandomize=True)
+for kind in (Limits, RetryPolicy, Workload):
+    print(find(st.from_type(kind), lambda value: True, settings=quiet))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    limit, policy, job = done.stdout.splitlines()
+    assert limit == "<Limits requests_per_minute=1>"
+    assert policy.startswith("RetryPolicy(base_s=1.0, factor=1.0")
+    assert job.startswith("Workload(callers=1, calls=1")

@@ -48,7 +48,7 @@ from pytest_ratelimit import (
     policy_probe,
     reset_probe,
 )
-from pytest_ratelimit.strategies import Workload, limits, workloads
+from pytest_ratelimit.strategies import RetryPolicy, Workload, limits, policies, traces, workloads
 
 
 def tokens(body: Mapping[str, Any]) -> int:
@@ -166,4 +166,6 @@ def test_searched(workload: Workload) -> None:
     assert_type(workload.drive(ask, sdk="anthropic"), Trace)
     assert_type(workload.starts_s, tuple[float, ...])
     assert_type(workloads(), SearchStrategy[Workload])
+    assert_type(policies(), SearchStrategy[RetryPolicy])
+    assert_type(traces(), SearchStrategy[Trace])
     assert_type(limits(most_calls=5), SearchStrategy[Limits])
