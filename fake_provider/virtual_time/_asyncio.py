@@ -62,6 +62,10 @@ def _virtual_select(real_select: Callable[..., Any]) -> Callable[..., Any]:
         events = real_select(self, 0)
         if events:
             return events
+        if timeout is None or timeout > 0:
+            scheduler.busy_wait.wait()
+        elif _has_timer_due(scheduler, self):
+            timeout = scheduler.busy_wait.turn()
         if timeout is not None and timeout <= 0:
             if scheduler.stops.may_end_by_itself(me):
                 return real_select(self, 0)
@@ -77,6 +81,12 @@ def _virtual_select(real_select: Callable[..., Any]) -> Callable[..., Any]:
         return real_select(self, 0)
 
     return select
+
+
+def _has_timer_due(scheduler: "Scheduler", selector: Any) -> bool:
+    """Whether the loop of a selector does not wait because of a timer, and nothing else."""
+    loop = scheduler.loop_of.get(selector)
+    return loop is not None and bool(loop._scheduled) and not (loop._ready or loop._stopping)
 
 
 def _outside(scheduler: "Scheduler", selector: Any) -> list[tuple[int, int]]:

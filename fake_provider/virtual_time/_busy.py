@@ -15,6 +15,9 @@ SLEEP_ZERO_READS: Final = 10.0
 FAILED_LOCK_READS: Final = 5.0
 EMPTY_SELECT_READS: Final = 0.1
 
+# How many turns of a loop may find a timer that was made for the instant at which it is due.
+TURNS: Final = 100
+
 # Time then moves in steps that grow, so that neither a short wait nor a long one is lost.
 SHORTEST_STEP_NS: Final = 1_000
 LONGEST_STEP_NS: Final = 10_000_000
@@ -27,12 +30,31 @@ class BusyWait:
         self._scheduler = scheduler
         self._step_ns = 0
         self._blocks = 0  # blocks of all participants, up to the last step
+        self._turns = 0  # of loops, since one of them had to wait
+        self._turn_step_s = 0.0
 
     def count(self, reads: float) -> None:
         """Count a poll as some number of clock reads."""
         self._scheduler.reads += reads
         if self._scheduler.reads > READS:
             self.move_on()
+
+    def turn(self) -> float:
+        """Count a turn of a loop whose next timer is due; returns the seconds it has to wait.
+
+        A client that computes ``call_at(now + 1e-12)`` because its sums are rounded has made a
+        timer for this very instant, and makes it again when it is called: in real time, each turn
+        takes some, and it gets on.
+        """
+        self._turns += 1
+        if self._turns <= TURNS:
+            return 0.0
+        self._turn_step_s = min(max(2 * self._turn_step_s, 1e-9), LONGEST_STEP_NS / 1e9)
+        return self._turn_step_s
+
+    def wait(self) -> None:
+        """A loop has to wait: whatever it did at this instant, it gets on."""
+        self._turns, self._turn_step_s = 0, 0.0
 
     def move_on(self) -> None:
         """Let the calling participant sleep for a step."""

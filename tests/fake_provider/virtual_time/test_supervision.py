@@ -70,6 +70,46 @@ held = threading.Lock()
 held.acquire()
 
 
+async def count_turns(wait):
+    """How often a task waits for 1e-12 s, until a tenth of a nanosecond is over."""
+    turns, level, read_at = 0, 1e-10, time.monotonic()
+    while level > 0:  # as a leaky bucket does
+        await wait(1e-12)
+        now = time.monotonic()
+        level, read_at = level - (now - read_at), now
+        turns += 1
+    return turns
+
+
+async def wait_for_timer(seconds):
+    """Wait for a timer of the loop, as limiters do that wake their waiters."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    loop.call_at(loop.time() + seconds, future.set_result, None)
+    await future
+
+
+@pytest.mark.parametrize("wait", [wait_for_timer, asyncio.sleep])
+def test_a_timer_that_is_made_for_this_instant_does_not_spin(wait):
+    """A limiter that waits for the rest of a rounded sum gets on, in a few turns of the loop."""
+    with VirtualClock() as clock:
+        assert asyncio.run(count_turns(wait)) < 500
+        assert clock.elapsed() < 1e-6
+        assert clock.stats["spins"] == 0
+
+
+def test_timers_for_this_instant_take_no_time():
+    """Callbacks that call each other by way of timers are done at the same instant."""
+
+    async def main():
+        for _ in range(50):
+            await wait_for_timer(0)
+
+    with VirtualClock() as clock:
+        asyncio.run(main())
+        assert clock.elapsed() == 0.0
+
+
 def test_a_busy_wait_on_a_flag_without_any_hook():
     """A loop with nothing that we see gives way to threads that are ready, after a real second."""
     flag = []
