@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_ratelimit._checks._costs import cost, costs
 from pytest_ratelimit._checks._demand import (
     bucket_excess,
     in_flight_peak,
@@ -12,7 +12,6 @@ from pytest_ratelimit._checks._demand import (
     window_number,
     window_peak,
 )
-from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._text import amount, instant, many, names, seconds
 from pytest_ratelimit._findings import Finding
@@ -53,7 +52,7 @@ def judge_overrun(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
         unguided: Indices of refused retries that had neither waited for the hint nor for long
             enough to spread.
     """
-    policy, trace = digest.policy, digest.trace
+    policy = digest.policy
     limits = windowed(digest)
     if not limits and not policy.states_budget:
         return Judgement.unjudged("no limit was enforced, and no budget is stated")
@@ -63,7 +62,7 @@ def judge_overrun(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
         stated.append(_stated_finding(digest, policy.budget_tokens))
     if policy.budget_in_flight is not None:
         stated.append(_in_flight_finding(digest, policy.budget_in_flight))
-    again = bool(unguided & {a.index for a in trace.refused if digest.limit_of(a) is not None})
+    again = bool(unguided & {a.index for a in digest.limited})
     severe = again or policy.states_budget
     return Judgement.of(*stated, None if worst is None else _overrun_finding(worst, severe=severe))
 
@@ -73,21 +72,12 @@ def windowed(digest: Digest) -> list[Limit]:
     return [limit for limit in digest.trace.limits if limit.kind not in _NOT_WINDOWED]
 
 
-def demanding(digest: Digest, limit: Limit) -> dict[tuple[str | None, ...], list[Attempt]]:
-    """Return the attempts that limits decided on, by what shares one count of this limit."""
-    pools: dict[tuple[str | None, ...], list[Attempt]] = defaultdict(list)
-    for attempt in digest.demanding:
-        if limit.holds_for(attempt.model_class):
-            pools[limit.pool(attempt.key, attempt.model_class)].append(attempt)
-    return pools
-
-
 def _overruns(digest: Digest, limits: list[Limit]) -> Iterator[Overrun]:
     """Yield the worst window of each limit that was overrun."""
     for limit in limits:
-        for attempts in demanding(digest, limit).values():
+        for attempts in digest.demands(limit):
             times = [attempt.arrived_at for attempt in attempts]
-            amounts = [cost(attempt, limit) for attempt in attempts]
+            amounts = costs(attempts, limit)
             if limit.refills:
                 peak = bucket_excess(times, amounts, limit.rate, limit.capacity)
                 members = attempts[peak.first : peak.last + 1]
@@ -217,28 +207,29 @@ def judge_oversize(digest: Digest) -> Judgement:
     limits = [limit for limit in digest.trace.limits if limit.kind in _SIZED]
     if not limits:
         return Judgement.unjudged("no limit on tokens was enforced")
+    attempts = digest.trace.attempts
     over = [
         (attempt, limit)
-        for attempt in digest.trace.attempts
         for limit in limits
-        if cost(attempt, limit) > limit.capacity and not attempt.succeeded
+        for attempt, each in zip(attempts, costs(attempts, limit), strict=True)
+        if each > limit.capacity and not attempt.succeeded
     ]
     if not over:
         return Judgement.of()
     worst, limit = max(over, key=lambda row: cost(*row) / row[1].capacity)
-    attempts = sorted({attempt.index for attempt, _ in over})
+    indices = sorted({attempt.index for attempt, _ in over})
     callers = list(dict.fromkeys(attempt.caller for attempt, _ in over))
     return Judgement.of(
         Finding(
             code="RL203",
             severity="error",
-            summary=f"{many(len(attempts), 'attempt')} can never be admitted: "
+            summary=f"{many(len(indices), 'attempt')} can never be admitted: "
             f"{amount(cost(worst, limit))} {limit.unit} against {limit.name}, which admits "
             f"{amount(limit.capacity)} at once",
             evidence=(f"Callers: {names(callers)}.",),
             cause="one request costs more than a whole window of the limit.",
             remedy=f"split the request, or lower max_tokens, to at most {amount(limit.capacity)} "
             f"{limit.unit}.",
-            attempts=tuple(attempts),
+            attempts=tuple(indices),
         )
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_ratelimit._checks._budgets import Overrun, demanding, windowed
-from pytest_ratelimit._checks._digest import cost
+from pytest_ratelimit._checks._budgets import Overrun, windowed
+from pytest_ratelimit._checks._costs import costs
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._text import amount, instant, many, seconds, were
 from pytest_ratelimit._findings import Finding
@@ -67,9 +67,9 @@ def judge_cold_start(digest: Digest, unguided: AbstractSet[int]) -> Judgement:
 def _cold_waves(digest: Digest, limits: list[Limit]) -> Iterator[Overrun]:
     """Yield the first waves, at the start and after idle times, that exceed a limit."""
     for limit in limits:
-        for attempts in demanding(digest, limit).values():
+        for attempts in digest.demands(limit):
             for wave in _first_waves(attempts, limit.window):
-                demand = float(sum(cost(attempt, limit) for attempt in wave))
+                demand = float(sum(costs(wave, limit)))
                 refill = limit.rate * (wave[-1].arrived_at - wave[0].arrived_at)
                 bucket = limit.refills
                 allowed = limit.capacity + (refill if bucket else 0.0)

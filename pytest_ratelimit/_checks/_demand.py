@@ -6,10 +6,11 @@ import math
 from bisect import bisect_left, bisect_right
 from datetime import datetime
 from itertools import accumulate
+from operator import mul
 from typing import TYPE_CHECKING, NamedTuple
 
 from fake_provider._zones import zone
-from pytest_ratelimit._checks._digest import cost
+from pytest_ratelimit._checks._costs import cost, costs
 from pytest_ratelimit._stats import median
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def binding(digest: Digest, retries: Sequence[Retry]) -> Binding | None:
     limit = next((limit for limit in refused if limit is not None), None)
     if limit is None:
         return None
-    each = median(cost(retry.attempt, limit) for retry in retries)
+    each = median(costs([retry.attempt for retry in retries], limit))
     return Binding(limit, each, retries[0].attempt.room or 0.0)
 
 
@@ -190,7 +191,8 @@ class Charges:
         self._limit = limit
         self._times = [attempt.arrived_at for attempt in attempts]
         self._indices = [attempt.index for attempt in attempts]
-        amounts = (cost(attempt, limit) * attempt.charged for attempt in attempts)
+        shares = (attempt.charged for attempt in attempts)
+        amounts = map(mul, costs(attempts, limit), shares)
         self._sums = list(accumulate(amounts, initial=0.0))
 
     def waits_s(self, refused: Attempt) -> float | None:

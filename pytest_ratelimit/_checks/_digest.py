@@ -8,8 +8,6 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from fake_provider._limit import TOKEN_KINDS
-from fake_provider._tokens import Cost, price
 from pytest_ratelimit._checks._queueing import handed_over, paced_gap
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ REAL_HINT_TOLERANCE_S = 0.02
 WHOLE_SECOND_S = 1.0
 IMMEDIATE_VIRTUAL_S = 1e-3
 IMMEDIATE_REAL_S = 0.02
-_RESERVING = ("max-tokens", "larger", "reserve")
 
 
 class Retry(NamedTuple):
@@ -85,6 +82,8 @@ class Digest:
         self.log_alpha = math.log(self.alpha)
         self.resolution = max(trace.resolution, REAL_RESOLUTION_S if real else 1e-9)
         self.immediate_s = IMMEDIATE_REAL_S if real else IMMEDIATE_VIRTUAL_S
+        self._limits: dict[tuple[str | None, str], Limit | None] = {}
+        self._demands: dict[Limit, list[list[Attempt]]] = {}
         self._tolerance = max(self.resolution, REAL_HINT_TOLERANCE_S if real else 0.0)
 
     @cached_property
@@ -183,27 +182,48 @@ class Digest:
 
     def limit_of(self, attempt: Attempt) -> Limit | None:
         """Return the limit that refused an attempt; None if no limit did."""
-        if not attempt.refused:
-            return None
-        named = self._limits.get(attempt.reason or "", [])
-        return next((one for one in named if one.holds_for(attempt.model_class)), None)
+        return self._limit_named(attempt) if attempt.refused else None
+
+    def _limit_named(self, attempt: Attempt) -> Limit | None:
+        """Return the limit by the reason of an attempt, the last one stated of that name."""
+        key = attempt.reason, attempt.model_class
+        if key not in self._limits:
+            named = (
+                limit
+                for limit in reversed(self.trace.limits.limits)
+                if limit.name == attempt.reason and limit.holds_for(attempt.model_class)
+            )
+            self._limits[key] = next(named, None)
+        return self._limits[key]
 
     @cached_property
-    def _limits(self) -> dict[str, list[Limit]]:
-        """The limits by name, the last one stated first."""
-        limits: dict[str, list[Limit]] = defaultdict(list)
-        for limit in reversed(self.trace.limits.limits):
-            limits[limit.name].append(limit)
-        return limits
+    def limited(self) -> list[Attempt]:
+        """The attempts that a limit refused, and no script."""
+        return [a for a in self.trace.refused if self._limit_named(a) is not None]
+
+    def demands(self, limit: Limit) -> list[list[Attempt]]:
+        """Return the attempts that limits decided on, one list for each count of a limit.
+
+        Scripted answers say nothing about a budget.
+        """
+        if limit not in self._demands:
+            names: dict[tuple[str, str], tuple[str | None, ...]] = {}
+            pools: dict[tuple[str | None, ...], list[Attempt]] = defaultdict(list)
+            for attempt in self._decided:
+                by = attempt.key, attempt.model_class
+                if by not in names:
+                    held = limit.holds_for(attempt.model_class)
+                    names[by] = limit.pool(*by) if held else ()
+                pools[names[by]].append(attempt)
+            pools.pop((), None)
+            self._demands[limit] = list(pools.values())
+        return self._demands[limit]
 
     @cached_property
-    def demanding(self) -> list[Attempt]:
-        """The attempts that a limit decided on: scripted answers say nothing about a budget."""
-        return [
-            attempt
-            for attempt in self.trace.attempts
-            if modelled(attempt) and (not attempt.refused or self.limit_of(attempt) is not None)
-        ]
+    def _decided(self) -> list[Attempt]:
+        """The attempts that a limit decided on."""
+        scripted = {a.index for a in self.trace.refused if self._limit_named(a) is None}
+        return [a for a in self.trace.attempts if modelled(a) and a.index not in scripted]
 
     @cached_property
     def requeues(self) -> list[Retry]:
@@ -254,25 +274,6 @@ def binding_hint(refused: Attempt) -> float | None:
 def modelled(attempt: Attempt) -> bool:
     """Return True if a limit decided on this attempt, and not a script."""
     return attempt.room is not None and math.isfinite(attempt.room)
-
-
-def cost(attempt: Attempt, limit: Limit) -> int:
-    """Return what an attempt costs against a limit, in the limit's unit.
-
-    That is what it reserves where limits are charged so, and what its answer costs otherwise.
-    """
-    if not limit.holds_for(attempt.model_class):
-        return 0
-    if limit.kind in TOKEN_KINDS and limit.charge in _RESERVING:
-        reserved = Cost(attempt.input_tokens, attempt.output_tokens, attempt.max_tokens)
-        return price(limit)(reserved)
-    if limit.kind == "input_tokens":
-        return attempt.input_tokens
-    if limit.kind == "output_tokens":
-        return attempt.output_tokens * limit.output_factor
-    if limit.kind == "tokens":
-        return attempt.input_tokens + attempt.output_tokens * limit.output_factor
-    return 1
 
 
 def _failed_at(attempt: Attempt) -> float | None:

@@ -7,8 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from fake_provider._limits import Limits
+from pytest_ratelimit._checks._costs import costs
 from pytest_ratelimit._checks._demand import window_peak
-from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._text import many, names, were
 from pytest_ratelimit._findings import Finding
@@ -69,9 +69,9 @@ def _tighter(digest: Digest) -> str:
     times = [attempt.arrived_at for attempt in served]
     limits = [each for each in digest.trace.limits if each.kind not in _NOT_PROPOSED]
     for limit in limits or Limits(tokens_per_minute=1):
-        costs = [cost(attempt, limit) for attempt in served]
-        peak = window_peak(times, costs, limit.window)
-        each = max(costs, default=0)
+        amounts = costs(served, limit)
+        peak = window_peak(times, amounts, limit.window)
+        each = max(amounts, default=0)
         # A limit below the largest request refuses it for ever, and tests no retry.
         lower = max(each, int(peak.amount / 2))
         if each < peak.amount:

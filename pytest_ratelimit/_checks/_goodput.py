@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ratelimit._checks._digest import cost
+from pytest_ratelimit._checks._costs import costs
 from pytest_ratelimit._checks._ideal import covered_s, end_of, measure_ideal
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._queueing import paced_gap
@@ -59,11 +59,11 @@ def judge_goodput(digest: Digest) -> Judgement:
         return Judgement.of(*(_late_finding(digest, finish, ideal) for finish in over))
     if ideal is None:
         return Judgement.unjudged("nothing was served: there is no ideal to compare with")
-    if any(a.refused and digest.limit_of(a) is None for a in trace.attempts):
+    if len(digest.limited) < len(trace.refused):
         return Judgement.unjudged(
             "a script refused some attempts, and nothing says how fast the job could have been"
         )
-    charging = any(attempt.refused and attempt.charged for attempt in trace.attempts)
+    charging = any(attempt.charged for attempt in trace.refused)
     factor = policy.makespan_factor_charged if charging else policy.makespan_factor
     rule = f"Above {factor:g} x the ideal plus {seconds(policy.makespan_slack_s)} it is a collapse."
     bound_s = factor * ideal.seconds + policy.makespan_slack_s
@@ -123,7 +123,7 @@ def _late_cause(trace: Trace) -> str:
     """Return what kept the job."""
     if not trace.refused:
         return "nothing was refused: the callers waited for themselves."
-    if any(attempt.refused and attempt.charged for attempt in trace.attempts):
+    if any(attempt.charged for attempt in trace.refused):
         return "refused attempts are charged as well, so that retries keep the limit full."
     return "callers waited for longer than the limit asked for, or lost what it had admitted."
 
@@ -234,7 +234,7 @@ def judge_throttle(digest: Digest) -> Judgement:
 def _used(trace: Trace, limit: Limit) -> float:
     """Return the share of a limit that was used over the whole run, by all keys together."""
     allowed = limit.capacity + limit.rate * trace.makespan
-    return sum(cost(attempt, limit) for attempt in trace.attempts) / allowed
+    return sum(costs(trace.attempts, limit)) / allowed
 
 
 def _relayed(digest: Digest) -> bool:

@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_ratelimit._checks._digest import cost
+from pytest_ratelimit._checks._costs import costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +83,7 @@ def _needed_s(limit: Limit, served: list[Attempt]) -> float:
     services = [end_of(attempt) - attempt.arrived_at for attempt in served]
     if limit.kind == "concurrent":
         return sum(services) / limit.amount
-    over = sum(cost(attempt, limit) for attempt in served) - limit.capacity
+    over = sum(costs(served, limit)) - limit.capacity
     if over <= 0:
         return min(services)
     if limit.refills:

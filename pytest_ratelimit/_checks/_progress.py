@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_ratelimit._checks._costs import costs
 from pytest_ratelimit._checks._demand import drain_s
-from pytest_ratelimit._checks._digest import cost
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._text import many, names, seconds, were
 from pytest_ratelimit._findings import Finding
@@ -69,7 +69,7 @@ def _longer(digest: Digest, lost: Sequence[Call]) -> str:
     if not refused:
         return "for longer"
     limit = refused[0][0]
-    each = median(cost(attempt, limit) for _, attempt in refused)
+    each = median(costs([attempt for _, attempt in refused], limit))
     # A window has to pass before it has any room at all.
     first_s = 0.0 if limit.refills else limit.window
     return f"for {seconds(first_s + drain_s(limit, len(refused), each, 0.0))} more"

@@ -71,7 +71,7 @@ def _stated_finding(digest: Digest, most: float) -> Finding | None:
 
 def _refused_finding(digest: Digest, limit: Limit) -> Finding | None:
     """Return the finding about attempts that a limit on concurrency refused, if it did."""
-    refused = [a for a in digest.trace.attempts if digest.limit_of(a) is limit]
+    refused = [a for a in digest.limited if digest.limit_of(a) is limit]
     if not refused:
         return None
     worst = max(instants(refused, digest.resolution), key=len)
@@ -126,11 +126,7 @@ def judge_sharing(digest: Digest, unguided: AbstractSet[int], drain_s: float) ->
             enough to spread.
         drain_s: Seconds that the limit needs to admit those that came back together, or 0.
     """
-    hinted = [
-        a
-        for a in digest.trace.attempts
-        if digest.limit_of(a) is not None and binding_hint(a) is not None
-    ]
+    hinted = [a for a in digest.limited if binding_hint(a) is not None]
     if not hinted:
         return Judgement.unjudged(
             "no limit refused an attempt with a hint: without one nobody knows for how long a "

@@ -13,6 +13,7 @@ from pytest_ratelimit._findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from fake_provider._attempt import Attempt
     from fake_provider._trace import Call
@@ -48,13 +49,14 @@ def judge_starvation(digest: Digest) -> Judgement:
     groups: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
     for attempt in digest.trace.attempts:
         groups[attempt.key, attempt.model_class].append(attempt)
+    limited = {attempt.index for attempt in digest.limited}
     waiting = [
         call
         for call in digest.trace.calls
         if len(call.attempts) > 1
         and call.number not in digest.inferred
         and not call.attempts[0].terminal
-        and digest.limit_of(call.attempts[0]) is not None
+        and call.attempts[0].index in limited
     ]
     if not waiting:
         return Judgement.unjudged("no call was refused by a limit and tried again")
@@ -65,14 +67,23 @@ def judge_starvation(digest: Digest) -> Judgement:
     starved = [
         found._replace(log_p=found.log_p + correction)
         for key, calls in by_group.items()
-        for found in _passed(digest, calls, groups[key])
+        for found in _passed(digest, calls, groups[key], limited)
         if found.log_p + correction <= digest.log_alpha
     ]
     return Judgement.of(_finding(digest, starved) if starved else None)
 
 
-def _passed(digest: Digest, calls: list[Call], attempts: list[Attempt]) -> Iterator[_Starved]:
-    """Yield how often each call was passed by the other callers of its key."""
+def _passed(
+    digest: Digest, calls: list[Call], attempts: list[Attempt], limited: AbstractSet[int]
+) -> Iterator[_Starved]:
+    """Yield how often each call was passed by the other callers of its key.
+
+    Args:
+        digest: The trace's digest.
+        calls: Calls that were refused by a limit.
+        attempts: All attempts on their key and model class.
+        limited: Indices of the attempts that a limit refused.
+    """
     contenders = len({attempt.caller for attempt in attempts})
     if contenders < digest.policy.min_callers:
         return
@@ -84,7 +95,7 @@ def _passed(digest: Digest, calls: list[Call], attempts: list[Attempt]) -> Itera
             own[attempt.caller].append(attempt.arrived_at)
     log_other = math.log1p(-1 / contenders)
     for call in calls:
-        refusals = [a.arrived_at for a in call.attempts if digest.limit_of(a) is not None]
+        refusals = [a.arrived_at for a in call.attempts if a.index in limited]
         first, last = refusals[0], refusals[-1]
         mine = own.get(call.caller, [])
         passed = _between(admitted, first, last) - _between(mine, first, last)

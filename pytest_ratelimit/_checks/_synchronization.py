@@ -6,8 +6,9 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_ratelimit._checks._costs import costs
 from pytest_ratelimit._checks._demand import binding, drain_s
-from pytest_ratelimit._checks._digest import cost, modelled
+from pytest_ratelimit._checks._digest import modelled
 from pytest_ratelimit._checks._herds import failed_together, judge_herds
 from pytest_ratelimit._checks._judgement import Judgement
 from pytest_ratelimit._checks._schedule import Explanation, explain, uniform
@@ -64,7 +65,7 @@ def _refused_drain_s(digest: Digest, herd: Sequence[Retry]) -> float:
     limit = digest.limit_of(herd[0].before)
     if limit is None:
         return 0.0
-    each = median(cost(retry.before, limit) for retry in herd)
+    each = median(costs([retry.before for retry in herd], limit))
     return drain_s(limit, len(herd), each, herd[0].before.room or 0.0)
 
 

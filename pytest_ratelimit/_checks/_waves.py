@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import sub
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_ratelimit._checks._digest import modelled
@@ -182,9 +183,16 @@ class _Scan:
         self._opens = [opens[i] for i in self._opened]
         self._closes = [closes[i] for i in self._closed]
         self.median_jitter = sorted(self._jitter)[len(retries) // 2]
+        # Where the window from each arrival ended at a narrower width: the same callers in a wider
+        # one are no more of a surprise.
+        self._ends = [0] * len(retries)
 
     def spans(self, width: float) -> Iterator[_Span]:
-        """Yield every window of a width, one from each arrival, that chance does not explain."""
+        """Yield every window of a width, one from each arrival, that chance does not explain.
+
+        Widths are asked for in ascending order; a window that held the same at a narrower one is
+        not yielded again.
+        """
         arrivals, callers_of = self._arrivals, self._callers
         n = len(arrivals)
         chances = [
@@ -198,14 +206,17 @@ class _Scan:
         inside = [0] * (max(callers_of) + 1)
         end = callers = 0
         before = -math.inf
-        for start, at in enumerate(arrivals):
+        for start in self._crowded(width, least):
+            at = arrivals[start]
+            end = max(end, start)
             while end < n and arrivals[end] <= at + width:
                 caller = callers_of[end]
                 callers += not inside[caller]
                 inside[caller] += 1
                 end += 1
             # Of those at one instant the first begins the window that holds the others' windows.
-            if callers >= least and at != before:
+            if callers >= least and at != before and self._ends[start] != end:
+                self._ends[start] = end
                 begun = bisect_right(self._opens, at + width + resolution)
                 over = bisect_left(self._closes, at - resolution)
                 candidates = max(begun - over, callers)
@@ -217,6 +228,16 @@ class _Scan:
             inside[caller] -= 1
             callers -= not inside[caller]
             before = at
+
+    def _crowded(self, width: float, least: int) -> Iterator[int]:
+        """Yield the positions of the arrivals that are among so many, each within a width."""
+        arrivals = self._arrivals
+        gaps = map(sub, arrivals[1:], arrivals)
+        begun = 0
+        for end in (*(i for i, gap in enumerate(gaps, 1) if gap > width), len(arrivals)):
+            if end - begun >= least:
+                yield from range(begun, end)
+            begun = end
 
 
 def _placed(retry: Retry) -> float:

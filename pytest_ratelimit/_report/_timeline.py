@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fake_provider import Attempt, Limit, Trace
-from pytest_ratelimit._checks._digest import cost
+from pytest_ratelimit._checks._costs import cost
 from pytest_ratelimit._checks._text import many
 from pytest_ratelimit._findings import Finding
 from pytest_ratelimit._report._svg import (

@@ -7,7 +7,8 @@ import random
 import pytest
 
 from fake_provider._limits import Limit
-from pytest_ratelimit._checks._digest import Digest, cost
+from pytest_ratelimit._checks._costs import cost
+from pytest_ratelimit._checks._digest import Digest
 from pytest_ratelimit._checks._policy import Policy
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import PACER, probe, replay
