@@ -86,8 +86,9 @@ def tightest_cluster(
 ) -> Cluster:
     """Return the cluster among values that independent jitter explains least.
 
-    Windows that hold all values, 80 % of them, 64 % and so on down to 3 are tried, and the
-    bound is multiplied by the number of sizes tried.
+    Windows that hold all values, 80 % of them, 64 % and so on down to 3 are tried. Jitter that is
+    too narrow brings all of them together, so half of the chance of a false alarm is given to the
+    first, and the rest in equal parts to the others.
 
     Args:
         values: The draws.
@@ -104,8 +105,9 @@ def tightest_cluster(
     if n < 2:
         return best
     sizes = _sizes(n)
-    correction = math.log(len(sizes)) + math.log(n)
     for size in sizes:
+        tried = 1 if len(sizes) == 1 else 2 if size == n else 2 * (len(sizes) - 1)
+        correction = math.log(tried) + math.log(n)
         widths = list(map(sub, ordered[size - 1 :], ordered))
         width = min(widths)
         chance = max((width + rounding) / jitter, landing)

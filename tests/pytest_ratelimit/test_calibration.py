@@ -5,6 +5,7 @@ The slow versions are the measurement; the ordinary ones guard against a gross e
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from typing import Any
@@ -153,21 +154,23 @@ def test_few_callers_in_lockstep(callers: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("callers", "policy"), [(14, LAX), (16, Policy())], ids=["1e-3", "1e-5"])
+@pytest.mark.parametrize(("callers", "policy"), [(12, LAX), (14, Policy())], ids=["1e-3", "1e-5"])
 def test_five_percent_of_the_delay_takes_more_callers(callers: int, policy: Policy) -> None:
-    """Jitter of half of what counts is found in 380 of 400 runs with 14 callers, or with 16."""
+    """Jitter of half of what counts is found in 380 of 400 runs with 12 callers, or with 14."""
     traces = [probe(delays.share(0.05), seed=seed, callers=callers) for seed in range(400)]
     assert sum("RL102" in flagged(trace, policy) for trace in traces) >= 380
 
 
 LIMITS = st.sampled_from([None, SMALL, TEN_SECONDS, REPLAY])
+# Decorrelated delays that reach their cap are equal there, which is a finding and no chance.
+SEARCHED = {**HEALTHY, "decorrelated": delays.decorrelated(cap=math.inf)}
 
 
 def assert_acquitted(
     name: str, seed: int, callers: int, attempts: int, limit: Limit | None
 ) -> None:
     """Judge a healthy fleet, and tell Hypothesis how near it came to an accusation."""
-    delay = HEALTHY[name]
+    delay = SEARCHED[name]
     if limit is None:
         trace = probe(delay, seed=seed, callers=callers, attempts=attempts)
     else:
@@ -177,10 +180,12 @@ def assert_acquitted(
     judged = judge(trace)
     target(-measure_jitter(Digest(trace, Policy())).log_p)
     assert [c for c in STATISTICAL if judged[c].verdict == "FLAG"] == []
+    # A herd that is narrow for its limit is no chance either.
+    assert [c for c in STATISTICAL[1:] if judged[c].findings] == []
 
 
 FLEETS = {
-    "name": st.sampled_from(sorted(HEALTHY)),
+    "name": st.sampled_from(sorted(SEARCHED)),
     "seed": st.integers(0, 2**32),
     "callers": st.integers(2, 16),
     "attempts": st.integers(2, 7),
@@ -191,7 +196,7 @@ FLEETS = {
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(**FLEETS)
 def test_a_search_for_an_accusation_finds_none(**fleet: Any) -> None:
-    """Hypothesis, told how near it is, finds no healthy fleet that is an error."""
+    """Hypothesis, told how near it is, finds no healthy fleet that is accused."""
     assert_acquitted(**fleet)
 
 

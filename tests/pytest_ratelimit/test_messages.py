@@ -105,7 +105,7 @@ def test_no_jitter_through_the_sdk() -> None:
         "the hint are identical at 60 s (8 callers)\n"
         "\n"
         "  The jitter is below 6.97 us with 99.999 % confidence; 500 ms is the least that "
-        "counts (10 % of the delay, at most 500 ms); p = 3e-52.\n"
+        "counts (10 % of the delay, at most 500 ms); p = 1e-52.\n"
         "  Retry 2: 4 of 4 delays identical at 60 s.\n"
         "  Cause: the SDK waited exactly what the hint said; no code of the application "
         "was involved.\n"
