@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pytest_ratelimit._pairs import pairs
+
 PREFIX = "ratelimit_"
 
 # Names and types of the settings that are keywords of the marker; a test compares them with the
@@ -240,11 +242,5 @@ def _baseline(config: pytest.Config) -> Path | None:
 
 
 def _pairs(name: str, lines: Iterable[str]) -> dict[str, str]:
-    """Return `key: value` lines as a mapping."""
-    pairs = {}
-    for line in lines:
-        key, colon, value = line.partition(":")
-        if not colon:
-            raise ValueError(f"{PREFIX}{name} must be lines such as {_PAIRS[name]}, got {line!r}")
-        pairs[key.strip()] = value.strip()
-    return pairs
+    """Return the lines of a setting as a mapping."""
+    return pairs(lines, f"{PREFIX}{name} must be lines such as {_PAIRS[name]}")

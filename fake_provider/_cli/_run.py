@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     judge.add_argument("--allow-quiet", action="store_true", help="accept that nothing was refused")
     judge.add_argument("--alpha", metavar="P", help="rate of false alarms; 1e-3")
     judge.add_argument(
-        "--ignore", metavar="CODE=REASON", action="append", default=[], help="accept a code"
+        "--ignore", metavar="CODE:REASON", action="append", default=[], help="accept a code"
     )
 
 

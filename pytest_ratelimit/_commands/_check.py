@@ -13,6 +13,7 @@ from pytest_ratelimit._asserts import failing
 from pytest_ratelimit._checks import Policy
 from pytest_ratelimit._checks._text import many
 from pytest_ratelimit._commands._files import UsageError, read
+from pytest_ratelimit._pairs import pairs
 from pytest_ratelimit._tolerance import check, tolerance
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_ratelimit._findings import Finding
 
 ABOUT = "judge a trace's file: exit 0 if it is clean, 1 on findings, 2 if it cannot be judged"
+_IGNORE_FORM = "--ignore must be CODE: REASON, such as 'RL301: the job sheds load'"
 MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
 
 
@@ -41,8 +43,8 @@ def add_verdict_flags(parser: argparse.ArgumentParser) -> None:
         "--ignore",
         action="append",
         default=[],
-        metavar="CODE=REASON",
-        help="accept a code, with the reason; may be given again",
+        metavar="CODE:REASON",
+        help="accept a code, such as 'RL301: why'; may be given again",
     )
 
 
@@ -64,19 +66,12 @@ def verdict(trace: Trace, options: argparse.Namespace) -> tuple[list[Finding], l
         UsageError: An option is out of its range.
     """
     try:
-        pairs = [_pair(text) for text in options.ignore]
-        accepted = Accepted(alpha=options.alpha, ignore=dict(pairs))
+        accepted = Accepted(alpha=options.alpha, ignore=pairs(options.ignore, _IGNORE_FORM))
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
     found = check(trace, Policy(alpha=accepted.alpha))
     found = [finding for finding in found if finding.code not in accepted.ignore]
     return found, failing(found, strict=options.strict, allow_quiet=options.allow_quiet)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    """Return a code and the reason to accept it."""
-    code, _, reason = text.partition("=")
-    return code, reason
 
 
 def render(trace: Trace, found: Sequence[Finding], fails: Sequence[Finding]) -> str:
@@ -106,7 +101,7 @@ def _outcome(found: Sequence[Finding], fails: Sequence[Finding]) -> str:
     """Return the last line: what decided the exit status."""
     if fails:
         codes = ", ".join(dict.fromkeys(finding.code for finding in fails))
-        how = " (accept one with --ignore CODE=REASON)" if any(f.accept for f in fails) else ""
+        how = " (accept one with --ignore 'CODE: REASON')" if any(f.accept for f in fails) else ""
         return f"failed: {codes}{how}"
     return "passed: nothing that fails was found" if found else "passed: nothing was found"
 

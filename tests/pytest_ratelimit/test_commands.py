@@ -82,7 +82,7 @@ def test_no_request_is_never_an_all_clear(dumped, capsys):
     assert out.startswith("RL903 no-request-seen")
     assert "GET /x to 127.0.0.1" in out
     assert out.splitlines()[-1] == "failed: RL903"
-    assert main(["check", path, "--ignore", "RL903=why"]) == 2
+    assert main(["check", path, "--ignore", "RL903: why"]) == 2
 
 
 def test_an_accepted_code_does_not_fail(dumped, capsys):
@@ -90,7 +90,7 @@ def test_an_accepted_code_does_not_fail(dumped, capsys):
     path = dumped(lockstep())
     main(["check", path, "--json"])
     failed = json.loads(capsys.readouterr().out)["failed"]
-    ignored = [word for code in failed for word in ("--ignore", f"{code}=a load test")]
+    ignored = [word for code in failed for word in ("--ignore", f"{code}: a load test")]
     assert main(["check", path, *ignored]) == 0
     assert main(["check", path, *ignored, "--strict"]) == 1
 
@@ -158,8 +158,10 @@ def test_a_trace_can_come_by_standard_input(monkeypatch, capsys):
     ("words", "says"),
     [
         (["--alpha", "2"], "alpha must be"),
-        (["--ignore", "RL999=why"], "unknown code 'RL999'"),
-        (["--ignore", "RL101"], "must give a reason"),
+        (["--ignore", "RL999: why"], "unknown code 'RL999'"),
+        (["--ignore", "RL101:"], "must give a reason"),
+        (["--ignore", "RL101=why"], "--ignore must be CODE: REASON, such as 'RL301: the job sheds"),
+        (["--ignore", "RL101"], "got 'RL101'"),
     ],
 )
 def test_a_wrong_option_is_status_2(dumped, capsys, words, says):

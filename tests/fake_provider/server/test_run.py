@@ -81,8 +81,8 @@ def test_findings_are_status_1_and_on_stderr():
     assert "RL103 ignored-retry-after" in ran.stderr
     assert "Times are real: good to " in ran.stderr
     accepted = run(
-        *FAST, "--requests-per-minute", "2", "--check", "--ignore=RL103=x", "--ignore=RL105=x",
-        "--ignore=RL201=x", "--ignore=RL107=x", "--ignore=RL901=x", "--", *words
+        *FAST, "--requests-per-minute", "2", "--check", "--ignore=RL103: x", "--ignore=RL105: x",
+        "--ignore=RL201: x", "--ignore=RL107: x", "--ignore=RL901: x", "--", *words
     )  # fmt: skip
     assert accepted.returncode == 0, accepted.stderr
 
