@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from pytest_ratelimit._pairs import pairs
-
 PREFIX = "ratelimit_"
 
 # Names and types of the settings that are keywords of the marker; a test compares them with the
@@ -243,4 +241,6 @@ def _baseline(config: pytest.Config) -> Path | None:
 
 def _pairs(name: str, lines: Iterable[str]) -> dict[str, str]:
     """Return the lines of a setting as a mapping."""
+    from pytest_ratelimit._pairs import pairs
+
     return pairs(lines, f"{PREFIX}{name} must be lines such as {_PAIRS[name]}")
