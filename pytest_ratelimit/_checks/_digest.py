@@ -8,7 +8,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_ratelimit._checks._queueing import handed_over, paced_gap
+from pytest_ratelimit._checks._queueing import handed_over, held_up, paced_gap
 
 if TYPE_CHECKING:
     from fake_provider._attempt import Attempt
@@ -173,7 +173,8 @@ class Digest:
         """
         attempts = self.trace.attempts
         first = next((a.index for a in attempts if a.is_retry), len(attempts))
-        return paced_gap(attempts[first:], self.resolution)
+        gap = paced_gap(attempts[first:], self.resolution)
+        return gap if gap and held_up(attempts, self.retries, gap, self.resolution) else 0.0
 
     @cached_property
     def handed_over(self) -> frozenset[int]:

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fake_provider._attempt import Attempt
+    from pytest_ratelimit._checks._digest import Retry
 
 _PACED_SHARE = 0.3
 _PACED_SMALLER = 0.1
 _PACED_TOLERANCE = 0.02
+# A gap so many times longer than the pace was not the pacing's doing.
+_IDLE = 1.1
 
 
 def paced_gap(attempts: Sequence[Attempt], resolution: float) -> float:
@@ -40,6 +43,31 @@ def paced_gap(attempts: Sequence[Attempt], resolution: float) -> float:
     if members < _PACED_SHARE * len(gaps) or smaller > _PACED_SMALLER * len(gaps):
         return 0.0
     return mode * tokens
+
+
+def held_up(
+    attempts: Sequence[Attempt], retries: Sequence[Retry], gap_s: float, resolution: float
+) -> bool:
+    """Return True unless retries that had the line to themselves waited as long as the others.
+
+    Callers that start evenly apart and wait alike look paced, and no queue holds them up.
+
+    Args:
+        attempts: All attempts, in order of arrival.
+        retries: Their retries.
+        gap_s: The gap that seems to lie between sends, for the usual cost.
+        resolution: Seconds below which two instants cannot be told apart.
+    """
+    per_token = gap_s / max(1.0, median(a.tokens for a in attempts))
+    alone: dict[int, float] = {}
+    others: dict[int, float] = {}
+    for retry in retries:
+        attempt = retry.attempt
+        idle_s = attempt.arrived_at - attempts[attempt.index - 1].arrived_at
+        longest = alone if idle_s > _IDLE * per_token * max(1, attempt.tokens) else others
+        longest[retry.number] = max(retry.delay, longest.get(retry.number, 0.0))
+    told = alone.keys() & others.keys()
+    return not told or any(others[n] > alone[n] + 10 * resolution for n in told)
 
 
 def _most_common(gaps: list[float], start: int) -> tuple[float, int]:

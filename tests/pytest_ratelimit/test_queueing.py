@@ -8,7 +8,8 @@ import pytest
 
 from fake_provider._attempt import Attempt
 from fake_provider._trace import Trace
-from pytest_ratelimit._checks import judge
+from pytest_ratelimit._checks import Policy, judge
+from pytest_ratelimit._checks._digest import Digest
 from pytest_ratelimit._checks._queueing import handed_over, instants
 from tests.pytest_ratelimit.simulation import refusal, trace_of
 
@@ -76,3 +77,20 @@ def test_instants_hold_what_cannot_be_told_apart() -> None:
     sizes = [len(together) for together in instants(trace.attempts, 1e-6)]
     assert sizes == [2, 1, 1]
     assert list(instants((), 1e-6)) == []
+
+
+@pytest.mark.parametrize("apart_s", [0.25, 0.5, 2.0])
+def test_even_starts_with_a_fixed_delay_are_not_paced(apart_s: float) -> None:
+    """Callers that start evenly apart and wait alike look paced, but nothing is queued."""
+    made = []
+    for i in range(12):
+        at = apart_s * i
+        for _ in range(5):
+            fields = {"caller": f"a{i}", "call": i, "unit": f"u{i}"}
+            made.append(refusal(**fields, arrived_at=at, ended_at=at))
+            at += 12 * apart_s + 0.7
+    digest = Digest(trace_of(*made), Policy())
+    assert digest.pace == 0.0
+    judged = judge(trace_of(*made))
+    assert judged["RL102"].verdict == "note"
+    assert judged["RL106"].verdict == "FLAG"
