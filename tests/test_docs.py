@@ -50,6 +50,7 @@ OTHER_COMMANDS = (
     "python3 -m pytest -m slow",
     "python3 -m pytest_ratelimit demo --json",
     "python3 -m pytest_ratelimit demo --threads --trace incident.jsonl",
+    "python3 -m tests.fake_provider.sdks.environments DIRECTORY",
     "python3 -m tests.run_cases",
     ".ci/run",
 )

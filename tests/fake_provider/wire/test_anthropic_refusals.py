@@ -134,6 +134,42 @@ def test_a_refusal_has_the_headers_that_were_seen() -> None:
     }
 
 
+# Of the headers of the dump, those of the connection and of a proxy before the API, which are gone
+# since April 2026.
+LEFT_OUT = {"connection", "x-envoy-upstream-service-time"}
+
+
+def test_a_refusal_has_every_header_that_was_seen_and_no_other() -> None:
+    """The names of the whole dump, with the id of the request in the body as well."""
+    seen = """
+        date content-type content-length connection retry-after request-id x-should-retry server
+        anthropic-organization-id strict-transport-security content-security-policy x-robots-tag
+        x-envoy-upstream-service-time cf-cache-status cf-ray
+    """
+    dimensions = ("input-tokens", "output-tokens", "requests", "tokens")
+    limits = {
+        f"anthropic-ratelimit-{name}-{part}"
+        for name in dimensions
+        for part in ("limit", "remaining", "reset")
+    }
+    headers = dict(refused().headers)
+    assert set(headers) == {*seen.split(), *limits} - LEFT_OUT
+    assert headers["request-id"] == loaded(refused())["request_id"]
+    assert re.fullmatch("req_011C[1-9A-HJ-NP-Za-km-z]{20}", headers["request-id"])
+    assert re.fullmatch("[0-9a-f]{16}-[A-Z]{3}", headers["cf-ray"])
+
+
+def test_the_refusal_of_another_day_is_as_long_as_was_seen() -> None:
+    """A day later, of claude-sonnet-4-6: 595 bytes, 61 s to wait and 83 s to the full level."""
+    levels = (Level(INPUT, 0, 83 * S), *DUMPED[1:])
+    ask = ASK._replace(model="claude-sonnet-4-6")
+    reply = refused(levels=levels, hint=Hint("seconds", 60.2), ask=ask)
+    headers = dict(reply.headers)
+    assert len(body(reply)) == 595
+    assert headers["retry-after"] == "61"
+    assert headers["anthropic-ratelimit-input-tokens-reset"] == "2026-02-27T12:53:30Z"
+
+
 EPOCH, AT_ONCE, LATER = "1970-01-01T00:00:00Z", "2026-02-27T12:52:07Z", "2026-02-27T12:53:07Z"
 
 

@@ -189,3 +189,12 @@ def test_a_refusal_of_a_day_names_the_day():
         "on requests per day (RPD): Limit 1000, Used 2, Requested 1. Need more" in error["message"]
     )
     assert error["type"] == "requests"
+
+
+def test_a_reset_is_cut_to_the_millisecond():
+    """75 tokens of 8,000 are back after 562.5 ms, which has been seen as 562ms."""
+    levels = (LEVELS[0], Level(TOKENS, 7_925, 562_500_000))
+    headers = dict(DIALECT.served(Moment(ASK, levels, Ids(0), NOW), PLAIN, Usage(1, 1)).headers)
+    assert headers["x-ratelimit-reset-tokens"] == "562ms"
+    assert headers["x-ratelimit-remaining-tokens"] == "7925"
+    assert headers["x-ratelimit-reset-requests"] == "2m52.8s"
