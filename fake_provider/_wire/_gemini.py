@@ -105,7 +105,8 @@ class Gemini:
     def served(self, moment: Moment, content: Content, usage: Usage) -> Reply:
         """Return the content, its stream, or embeddings."""
         if moment.ask.endpoint == "embed":
-            return json_reply(200, pretty(embeddings(moment.ask)), moment.ids, moment.wall_ns)
+            body = pretty(embeddings(moment.ask, usage))
+            return json_reply(200, body, moment.ids, moment.wall_ns)
         if not moment.ask.stream:
             return json_reply(
                 200,

@@ -21,6 +21,8 @@ _VERBS: dict[str, Endpoint] = {
     "embedContent": "embed",
     "batchEmbedContents": "embed",
 }
+# On Vertex AI, models of embeddings alone: other models make images by this verb.
+_PREDICTS = re.compile(r"/publishers/google/models/[^/:]*embedding[^/:]*:predict$")
 _PATH = re.compile(r"/(?:models|tunedModels|endpoints)/(?P<model>[^/:]+):(?P<verb>\w+)$")
 # How the body calls a message without a role in it, for the API's errors.
 _REQUESTS = {"generate": "GenerateContentRequest", "count_tokens": "CountTokensRequest"}
@@ -40,14 +42,16 @@ class Found(NamedTuple):
     @property
     def endpoint(self) -> Endpoint:
         """The endpoint, in terms that no dialect owns."""
-        return _VERBS[self.verb]
+        return _VERBS.get(self.verb, "embed")
 
 
 @lru_cache(maxsize=1024)
 def found_verb(path: str) -> Found | None:
     """Return the model and the verb that a path names, None if it names none of this API's."""
     found = _PATH.search(path)
-    return Found(found["model"], found["verb"]) if found and found["verb"] in _VERBS else None
+    if found is None or (found["verb"] not in _VERBS and not _PREDICTS.search(path)):
+        return None
+    return Found(found["model"], found["verb"])
 
 
 def asked(found: Found, raw: bytes, target: str) -> Ask:
@@ -65,6 +69,9 @@ def asked(found: Found, raw: bytes, target: str) -> Ask:
         body = decoded(raw)
     except ValueError as error:
         raise _invalid(f"Invalid JSON payload received. {error}") from None
+    if found.verb == "predict":
+        prompt = characters([each["content"] for each in instances(body)])
+        return Ask("embed", found.model, 0, False, prompt, body, target)
     if found.endpoint == "embed":
         prompt = characters([_list("content", each.get("content")) for each in contents(body)])
         return Ask("embed", found.model, 0, stream=False, characters=prompt, body=body)._replace(
@@ -92,6 +99,21 @@ def contents(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if not all(isinstance(each, dict) for each in requests):
         raise _invalid('Invalid value at "requests"')
     return requests
+
+
+def instances(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the texts of a body that asks Vertex AI for embeddings, each in an object.
+
+    Raises:
+        BadRequest: There are none, or one has no text.
+    """
+    given = body.get("instances")
+    if not isinstance(given, list) or not given:
+        raise _invalid("Empty instances.")
+    for each in given:
+        if not isinstance(each, dict) or not isinstance(each.get("content"), str):
+            raise _invalid("The text content is empty.")
+    return given
 
 
 def field(body: Mapping[str, Any], *names: str) -> Any:

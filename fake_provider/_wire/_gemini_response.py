@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fake_provider._wire._answer import pieces, shares
-from fake_provider._wire._gemini_ask import contents, field
+from fake_provider._wire._gemini_ask import contents, field, instances
 from fake_provider._wire._openai_embeddings import vector
 from fake_provider._wire._shapes import Chunk, Usage
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from fake_provider._wire._shapes import Ask, Content, Ids
 
 DIMENSIONS = 3_072
-_DIMENSIONS = {"text-embedding-004": 768}
+_DIMENSIONS = {
+    "text-embedding-004": 768,
+    "text-embedding-005": 768,
+    "text-multilingual-embedding-002": 768,
+}
 
 
 def response(model: str, content: Content, usage: Usage, ids: Ids) -> dict[str, Any]:
@@ -64,8 +68,10 @@ def stream(model: str, content: Content, usage: Usage, ids: Ids, *, sse: bool) -
     return tuple(chunks)
 
 
-def embeddings(ask: Ask) -> dict[str, Any]:
+def embeddings(ask: Ask, usage: Usage) -> dict[str, Any]:
     """Return the vector of a content, or those of a list of them."""
+    if "instances" in ask.body:
+        return _predictions(ask, usage)
     vectors = []
     for each in contents(ask.body):
         config = each.get("embedContentConfig") or {}
@@ -74,6 +80,24 @@ def embeddings(ask: Ask) -> dict[str, Any]:
         values = vector(json.dumps(each["content"], sort_keys=True), dimensions)
         vectors.append({"values": values.tolist()})
     return {"embeddings": vectors} if "requests" in ask.body else {"embedding": vectors[0]}
+
+
+def _predictions(ask: Ask, usage: Usage) -> dict[str, Any]:
+    """Return the vectors of texts in the form of Vertex AI, which counts the tokens of each."""
+    texts = [each["content"] for each in instances(ask.body)]
+    stated = (ask.body.get("parameters") or {}).get("outputDimensionality")
+    dimensions = stated or _DIMENSIONS.get(ask.model, DIMENSIONS)
+    each, rest = divmod(usage.input_tokens, len(texts))
+    rows = [
+        {
+            "embeddings": {
+                "values": vector(text, dimensions).tolist(),
+                "statistics": {"token_count": each + (index < rest), "truncated": False},
+            }
+        }
+        for index, text in enumerate(texts)
+    ]
+    return {"predictions": rows, "metadata": {"billableCharacterCount": sum(map(len, texts))}}
 
 
 def _steps(content: Content, usage: Usage) -> Iterator[tuple[dict[str, Any], int]]:

@@ -21,6 +21,8 @@ LIMITS = Limits(tokens_per_minute=1_000)
 MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
 CONVERSE = "/model/us.amazon.nova-pro-v1:0/converse"
 CLAUDE = "/v1/projects/p/locations/l/publishers/anthropic/models/claude-sonnet-5"
+EMBED = "/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict"
+IMAGE = EMBED.replace("text-embedding-005", "imagen-4")
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 
@@ -185,7 +187,13 @@ def test_azure_s_variables_are_set_where_they_are_wanted() -> None:
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [(f"{CLAUDE}:rawPredict", "vertex"), (GENERATE, "gemini"), ("/v1/endpoints/e:predict", None)],
+    [
+        (f"{CLAUDE}:rawPredict", "vertex"),
+        (GENERATE, "gemini"),
+        ("/v1/endpoints/e:predict", None),
+        (EMBED, "gemini"),
+        (IMAGE, None),
+    ],
 )
 @pytest.mark.parametrize(
     "host", ["aiplatform.googleapis.com", "us-east5-aiplatform.googleapis.com"]

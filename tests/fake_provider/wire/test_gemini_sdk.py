@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx2
 import pytest
 
 from fake_provider import Answer, FakeProvider, Fault
@@ -186,6 +187,35 @@ def test_gemini_on_vertex_is_answered_by_its_path():
     assert first.host == "us-central1-aiplatform.googleapis.com"
     assert (first.dialect, first.key, second.hint) == ("gemini", second.key, None)
     assert first.model == MODEL
+
+
+def test_embeddings_on_vertex_are_predictions():
+    """The SDK reads vectors of the length asked for; their tokens add up to what was charged."""
+    credentials = pytest.importorskip("google.oauth2.credentials").Credentials("token")
+    options = {"vertexai": True, "project": "p", "location": "us-central1"}
+    with FakeProvider(tokens_per_request=9) as provider:
+        client = genai.Client(**options, credentials=credentials)
+        answer = client.models.embed_content(
+            model="text-embedding-005", contents=["a", "b"], config={"output_dimensionality": 8}
+        )
+        usual = client.models.embed_content(model="text-embedding-005", contents=["a"])
+    assert [len(each.values) for each in answer.embeddings] == [8, 8]
+    assert sum(each.statistics.token_count for each in answer.embeddings) == 9
+    assert answer.metadata.billable_character_count == 2
+    assert len(usual.embeddings[0].values) == 768
+    (attempt, _) = provider.trace.attempts
+    assert (attempt.dialect, attempt.input_tokens, attempt.output_tokens) == ("gemini", 9, 0)
+
+
+@pytest.mark.parametrize("body", [{}, {"instances": []}, {"instances": [{"content": 5}]}])
+def test_embeddings_of_nothing_are_malformed(body):
+    """400 INVALID_ARGUMENT, as for any other malformed request."""
+    host = "https://us-central1-aiplatform.googleapis.com"
+    path = "/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict"
+    with FakeProvider():
+        answer = httpx2.post(f"{host}{path}", json=body, headers={"authorization": "Bearer t"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["status"] == "INVALID_ARGUMENT"
 
 
 def test_a_request_without_a_key_is_denied():

@@ -291,6 +291,20 @@ def test_what_gemini_s_sdk_rewrites_loses_no_value(verb):
     assert Counter(leaves(converters[kind](read, None))) == Counter(leaves(told))
 
 
+def test_what_gemini_s_sdk_rewrites_of_vertex_s_embeddings_loses_no_value():
+    """Vectors, the tokens of each and the characters of all arrive."""
+    models = load("google.genai.models")
+    url = (
+        "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/"
+        "models/text-embedding-005:predict"
+    )
+    body = {"instances": [{"content": "a"}, {"content": "b"}]}
+    with FakeProvider():
+        told = GENERATE["openai"]._replace(url=url, body=body).send().json()
+    read = models._EmbedContentResponse_from_vertex(told, None)
+    assert Counter(leaves(read)) == Counter(leaves(told))
+
+
 def test_every_verb_of_gemini_is_asked_for():
     """A verb that the dialect learns has a call here."""
     assert {"generateContent", "streamGenerateContent", *GEMINI} == set(GEMINI_VERBS)
