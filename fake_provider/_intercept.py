@@ -37,13 +37,15 @@ def intercept(provider: Provider) -> AbstractContextManager[None]:
 
 def _attach(board: Switchboard) -> ExitStack:
     """Take a place in respx, and in each other library."""
-    from fake_provider import _aiohttp, _botocore, _mockers
+    from fake_provider import _aiohttp, _botocore, _mockers, _trust
     from fake_provider._replaced import once_imported
 
     with ExitStack() as attaching:
         attaching.enter_context(_mockers.attach(board))
         for door in (_aiohttp, _botocore):
             attaching.enter_context(once_imported(door.MODULE, partial(door.attach, board)))
+        for module in _trust.MODULES:
+            attaching.enter_context(once_imported(module, _trust.attach))
         return attaching.pop_all()
 
 
