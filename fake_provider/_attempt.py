@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Layer = Literal["first", "sdk", "code"]
 HintForm = Literal["seconds", "ms", "date", "reset", "body"]
 
+# How callers are called that state no name to a server.
+UNNAMED = "client "
 REFUSED = frozenset({429, 503, 529})
 
 
@@ -81,6 +83,24 @@ class Attempt:
     output_at: float | None
     cancelled_at: float | None
     depth: int | None = None
+
+    def later(self, seconds: float) -> Attempt:
+        """Return the same attempt on a clock that is ahead.
+
+        Args:
+            seconds: How far ahead it is.
+        """
+        ended_at, output_at, cancelled_at = (
+            None if at is None else at + seconds
+            for at in (self.ended_at, self.output_at, self.cancelled_at)
+        )
+        return replace(
+            self,
+            arrived_at=self.arrived_at + seconds,
+            ended_at=ended_at,
+            output_at=output_at,
+            cancelled_at=cancelled_at,
+        )
 
     @property
     def tokens(self) -> int:

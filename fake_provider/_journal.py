@@ -102,19 +102,10 @@ class Journal:
         """Write an attempt that has ended."""
         attempt = record.attempt()
         if self._late_s:
-            late_s = self._late_s
-            ended_at, output_at, cancelled_at = (
-                None if at is None else at + late_s
-                for at in (attempt.ended_at, attempt.output_at, attempt.cancelled_at)
-            )
             attempt = replace(
-                attempt,
+                attempt.later(self._late_s),
                 index=attempt.index + self._attempts,
                 call=attempt.call + self._calls,
-                arrived_at=attempt.arrived_at + late_s,
-                ended_at=ended_at,
-                output_at=output_at,
-                cancelled_at=cancelled_at,
             )
         self._write(attempt_line(attempt).encode() + b"\n")
 

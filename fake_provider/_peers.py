@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from weakref import WeakKeyDictionary
 
-from fake_provider._attempt import Layer
+from fake_provider._attempt import UNNAMED, Layer
 from fake_provider._calls import Calls, OpenCall, Place
 
 # A longer call is cut in two: what sends forever needs no further evidence, and no memory.
@@ -120,7 +120,7 @@ class RemoteCalls:
         caller = self._connected.get(peer)
         if caller is None:
             self._count += 1
-            caller = self._connected[peer] = _Caller(f"client {self._count}", peer)
+            caller = self._connected[peer] = _Caller(f"{UNNAMED}{self._count}", peer)
         return caller
 
     def _continued(self, caller: _Caller, digest: str, sdk_retry: int | None) -> RemoteCall | None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from fake_provider._attempt import Attempt
+from fake_provider._attempt import UNNAMED, Attempt
 from fake_provider._limits import Limits
 from fake_provider._lines import (
     AS_ENDED,
@@ -216,6 +216,61 @@ class Trace:
             last = max((a.ended_at or a.arrived_at for a in attempts), default=0.0)
             header = {"ended_at": last, **header}
         return cls(attempts=tuple(attempts), **header)
+
+    @classmethod
+    def merged(cls, traces: Iterable[Trace]) -> Trace:
+        """Return one trace of several servers that shared their limits.
+
+        Callers that state no name, calls and units of work are those of one server each; a named
+        caller is the same on all of them. Times are put on one clock by `started_at`.
+
+        Args:
+            traces: The servers' traces, one at least.
+
+        Raises:
+            ValueError: There is none, or they are under different limits.
+        """
+        traces = tuple(traces)
+        if len({trace.limits for trace in traces}) != 1:
+            raise ValueError(
+                "traces to merge must be one at least, and under the same limits, got "
+                f"{[trace.limits for trace in traces]!r}"
+            )
+        if len(traces) == 1:
+            return traces[0]
+        began_at = min(trace.started_at for trace in traces)
+        attempts: list[Attempt] = []
+        calls = 0
+        for number, trace in enumerate(traces, start=1):
+            later_s = trace.started_at - began_at
+            moved = [
+                replace(
+                    attempt.later(later_s),
+                    call=attempt.call + calls,
+                    unit=f"{attempt.unit}@{number}",
+                    caller=attempt.caller.replace(UNNAMED, f"server {number} {UNNAMED}", 1)
+                    if attempt.caller.startswith(UNNAMED)
+                    else attempt.caller,
+                )
+                for attempt in trace.attempts
+            ]
+            attempts += moved
+            calls = max((attempt.call + 1 for attempt in moved), default=calls)
+        attempts.sort(key=lambda attempt: attempt.arrived_at)
+        numbers: dict[int, int] = {}
+        return cls(
+            attempts=tuple(
+                replace(each, index=index, call=numbers.setdefault(each.call, len(numbers)))
+                for index, each in enumerate(attempts)
+            ),
+            limits=traces[0].limits,
+            clock="real" if any(trace.clock == "real" for trace in traces) else "virtual",
+            resolution=max(trace.resolution for trace in traces),
+            ended_at=max(trace.ended_at + trace.started_at - began_at for trace in traces),
+            started_at=began_at,
+            stopped=next((trace.stopped for trace in traces if trace.stopped), None),
+            elsewhere=tuple(dict.fromkeys(seen for trace in traces for seen in trace.elsewhere)),
+        )
 
     def __repr__(self) -> str:
         return (

@@ -53,6 +53,9 @@ OTHER_COMMANDS = (
     "python3 -m tests.fake_provider.sdks.environments DIRECTORY",
     "python3 -m tests.run_cases",
     ".ci/run",
+    "BASE_URLS=http://127.0.0.1:8001 locust --headless -u 12 -r 100 --provider-trace sent.jsonl",
+    "locust --master --headless -u 1000 -r 100 --expect-workers 2 --provider-trace sent.jsonl",
+    "locust --worker --master-host 10.0.0.8",
 )
 
 
@@ -164,6 +167,8 @@ COMMANDS = {
         1,
     ),
 }
+# Folders of the examples that the tests of their subject run.
+RUN_ELSEWHERE = {"load": "fake_provider/server/test_locust.py"}
 NOT_RUN = {"conftest.py", "ruff.toml"}
 
 
@@ -356,6 +361,9 @@ def test_every_example_is_run_and_shown():
     stated = [path for run in RUNS.values() for path in run.files]
     stated += [folder for folder, *_ in (*SCRIPTS.values(), *SLOW_SCRIPTS.values())]
     stated += [folder for folder, *_ in COMMANDS.values()]
+    for folder, tests in RUN_ELSEWHERE.items():
+        assert f'"{folder}"' in (ROOT / "tests" / tests).read_text(encoding="utf-8")
+        stated.append(folder)
     not_run = {file for file in files if not {file, file.partition("/")[0]} & set(stated)}
     assert not not_run
     shown = {block.source.removeprefix("tests/examples/") for block in CODE}
@@ -395,8 +403,10 @@ def test_the_commands_of_the_workflow_are_known():
 
 
 def is_ours(line: str) -> bool:
-    """Whether a line is a command of the provider's, with flags that make one."""
+    """Whether a line is a command of the provider's, with flags that make one, or checks traces."""
     name, *words = shlex.split(line)
+    if (name, *words[:1]) == ("pytest-ratelimit", "check"):
+        return all(word.endswith(".jsonl") for word in words[1:])
     if name != "fake-provider":
         return False
     options = options_of(words)

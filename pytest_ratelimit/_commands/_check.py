@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from fake_provider import Trace
 from pytest_ratelimit._accepted import Accepted
 from pytest_ratelimit._asserts import failing
 from pytest_ratelimit._checks import Policy
@@ -17,7 +18,6 @@ from pytest_ratelimit._pairs import pairs
 from pytest_ratelimit._tolerance import check, tolerance
 
 if TYPE_CHECKING:
-    from fake_provider import Trace
     from pytest_ratelimit._findings import Finding
 
 ABOUT = "judge a trace's file: exit 0 if it is clean, 1 on findings, 2 if it cannot be judged"
@@ -27,7 +27,12 @@ MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to its parser."""
-    parser.add_argument("trace", metavar="TRACE", help="a file of JSON Lines; - reads its input")
+    parser.add_argument(
+        "traces",
+        metavar="TRACE",
+        nargs="+",
+        help="a file of JSON Lines, - for the input; several of servers that share limits are one",
+    )
     add_verdict_flags(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -50,7 +55,10 @@ def add_verdict_flags(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Judge the trace; return the exit status."""
-    trace = read(options.trace)
+    try:
+        trace = Trace.merged(map(read, options.traces))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     found, fails = verdict(trace, options)
     if options.json:
         print(json.dumps(_as_json(trace, found, fails)))

@@ -472,3 +472,30 @@ def test_a_virtual_trace_holds_a_date_only_where_a_limit_goes_by_it(limits, date
     assert one == other
     assert (lines(one) != lines(other)) is dated
     assert lines(Trace(limits=limits, clock="real", started_at=1e9)) != lines(one)
+
+
+def test_traces_of_servers_that_share_limits_are_one():
+    """Times are put on one clock, named callers are one, unnamed ones and calls are not."""
+    first = attempt(caller="client 1", call=0, unit="u", arrived_at=1.0, ended_at=2.0)
+    second = attempt(caller="agent", call=0, unit="u", arrived_at=0.5, ended_at=0.75)
+    third = attempt(caller="agent", call=3, unit="v", arrived_at=4.0, index=1)
+    one = Trace(attempts=(first,), clock="real", resolution=5e-3, ended_at=3.0, started_at=100.0)
+    other = Trace(
+        attempts=(second, third), clock="real", resolution=0.1, ended_at=5.0, started_at=101.0
+    )
+    merged = Trace.merged([one, other])
+    assert [(a.index, a.caller, a.call, a.unit, a.arrived_at) for a in merged.attempts] == [
+        (0, "server 1 client 1", 0, "u@1", 1.0),
+        (1, "agent", 1, "u@2", 1.5),
+        (2, "agent", 2, "v@2", 5.0),
+    ]
+    assert [a.ended_at for a in merged.attempts] == [2.0, 1.75, 2.0]
+    assert (merged.started_at, merged.ended_at, merged.resolution) == (100.0, 6.0, 0.1)
+    assert Trace.merged([one]) is one
+
+
+def test_traces_under_different_limits_are_not_merged():
+    """Nor is nothing."""
+    for traces in ([], [Trace(), Trace(limits=Limits(requests_per_minute=1))]):
+        with pytest.raises(ValueError, match="under the same limits"):
+            Trace.merged(traces)
