@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import resource
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fake_provider._lines import attempt_line
 from fake_provider._trace import header_of
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from fake_provider._app import App
     from fake_provider._desk import Desk
     from fake_provider._lag import Lag
+    from fake_provider._recorder import Record
     from fake_provider._trace import Trace
 
 Send = Callable[[Any], Awaitable[None]]
@@ -23,6 +25,16 @@ Send = Callable[[Any], Awaitable[None]]
 # Attempts that are written before others get their turn.
 _BATCH = 200
 _METHODS = {"/health": "GET", "/metrics": "GET", "/reset": "POST", "/trace": "GET"}
+
+
+class Written(Protocol):
+    """A file of attempts that have ended."""
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield what it holds when first asked, header and lines."""
+
+    def line(self, record: Record) -> str:
+        """Return an attempt as its line in the file."""
 
 
 class Control:
@@ -33,15 +45,22 @@ class Control:
         header: Returns the trace so far without its attempts.
         reset: Begins the trace anew.
         lag: How late the loop is.
+        written: The file that has the attempts that have ended; None if they are kept.
     """
 
     def __init__(
-        self, desk: Desk, header: Callable[[], Trace], reset: Callable[[], None], lag: Lag
+        self,
+        desk: Desk,
+        header: Callable[[], Trace],
+        reset: Callable[[], None],
+        lag: Lag,
+        written: Written | None = None,
     ) -> None:
         self._desk = desk
         self._header = header
         self._reset = reset
         self._lag = lag
+        self._written = written
         self.app: App | None = None
 
     async def __call__(self, method: str, path: str, send: Send) -> None:
@@ -84,14 +103,14 @@ class Control:
             "status": "ok",
             "pid": os.getpid(),
             "elapsed_s": round(self._header().ended_at, 3),
-            "attempts": len(self._desk.stages.intake.records),
+            "attempts": self._desk.stages.intake.count,
         }
 
     def _metrics(self) -> str:
         """Return figures in the text format of Prometheus."""
         app, usage = self.app, resource.getrusage(resource.RUSAGE_SELF)
         rows: list[tuple[str, str, str, float]] = [
-            ("attempts", "gauge", "", len(self._desk.stages.intake.records)),
+            ("attempts", "gauge", "", self._desk.stages.intake.count),
             ("cpu_seconds", "counter", "", usage.ru_utime + usage.ru_stime),
             ("loop_lag_seconds", "gauge", '{quantile="0.99"}', self._lag.usual_s),
             ("loop_lag_seconds", "gauge", '{quantile="1"}', self._lag.worst_s),
@@ -116,17 +135,36 @@ class Control:
             lines.append(f"fake_provider_{name}{labels} {value:g}")
         return "\n".join(lines) + "\n"
 
+    def _header_kept(self) -> Trace:
+        """Return the header of the attempts that are kept, which says so if some are not."""
+        header, intake = self._header(), self._desk.stages.intake
+        if intake.count == len(intake.records):
+            return header
+        told = f"the last {len(intake.records):,} of {intake.count:,} attempts are kept"
+        return replace(header, stopped=header.stopped or f"{told}: serve with --trace")
+
     async def _send_trace(self, send: Send) -> None:
         """Send the trace as JSON Lines, a batch at a time."""
-        header, records = self._header(), self._desk.stages.intake.records
         await _send_head(send, 200, ((b"content-type", b"application/jsonl"),))
-        await _send_part(send, header_of(header) + "\n")
-        # What arrives while it is written is left for the next time.
+        # What arrives while it is sent is left for the next time.
+        records = list(self._desk.stages.intake.records.values())
+        if self._written is None:
+            line, parts = _line, iter((f"{header_of(self._header_kept())}\n".encode(),))
+        else:
+            line, parts = self._written.line, self._written.parts()
+        for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            await asyncio.sleep(0)
         for at in range(0, len(records), _BATCH):
-            lines = [attempt_line(record.attempt()) for record in records[at : at + _BATCH]]
+            lines = [line(record) for record in records[at : at + _BATCH]]
             await _send_part(send, "\n".join(lines) + "\n")
             await asyncio.sleep(0)
         await send({"type": "http.response.body"})
+
+
+def _line(record: Record) -> str:
+    """Return an attempt that is kept as a line."""
+    return attempt_line(record.attempt())
 
 
 async def _send_head(send: Send, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> None:

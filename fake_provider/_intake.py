@@ -23,6 +23,8 @@ MAX_ATTEMPTS = 1_000
 # More than a fleet of 10,000 that starts together, or a load test without service time; it takes
 # about two minutes of real time.
 MAX_AT_ONCE = 100_000
+# Identities of keys that are not worked out anew each time.
+MOST_KEYS = 10_000
 
 _AWS_ATTEMPT = re.compile(r"\battempt=([1-9]\d{0,5})\b")
 
@@ -34,24 +36,33 @@ class Intake:
         lineage: Who started whom.
         watchers: Called with each attempt that has ended.
         seed: Seed of the provider, with which keys are hashed.
+        keeps: How many attempts that have ended are kept, the last ones; None for all.
     """
 
-    def __init__(self, lineage: Lineage, watchers: list[Watcher], seed: int) -> None:
-        self._recorder = Recorder()
+    def __init__(
+        self, lineage: Lineage, watchers: list[Watcher], seed: int, keeps: int | None = None
+    ) -> None:
+        self._recorder = Recorder(keeps)
         self.callers = Callers(lineage)
         self.calls = Calls(lineage)
         self._remote = RemoteCalls(self.calls)
         self._watchers = watchers
         self._salt = seed.to_bytes(8, "big")
-        self._bodies: dict[str, int] = {}
+        # Who keeps no attempts has no scripts, which alone ask for it.
+        self._bodies: dict[str, int] | None = {} if keeps is None else None
         self._key_ids: dict[str, str] = {}
         self._last_ns = -1
         self._at_once = 0
 
     @property
-    def records(self) -> list[Record]:
-        """The attempts themselves, which go on changing while they are served."""
+    def records(self) -> dict[int, Record]:
+        """The attempts that are kept, by number; they go on changing while they are served."""
         return self._recorder.records
+
+    @property
+    def count(self) -> int:
+        """How many attempts have arrived."""
+        return self._recorder.count
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return every attempt as far as it has come."""
@@ -93,7 +104,8 @@ class Intake:
         hashed.update(request.body)
         digest = hashed.hexdigest()
         sdk_retry = _sdk_retry(request.headers)
-        self._bodies[digest] = self._bodies.get(digest, 0) + 1
+        if self._bodies is not None:
+            self._bodies[digest] = self._bodies.get(digest, 0) + 1
         stated = self.callers.stated_name(request.headers)
         if isinstance(owner, Peer):
             place, label = self._remote.place(owner, stated, digest, sdk_retry)
@@ -101,7 +113,7 @@ class Intake:
             place = self.calls.place(owner, stated, digest, sdk_retry, now_ns)
             label = stated or self.callers.label(owner)
         record = Record(
-            index=len(self._recorder.records),
+            index=self._recorder.count,
             place=place,
             digest=digest,
             caller=label,
@@ -111,10 +123,11 @@ class Intake:
             dialect=dialect.name,
             arrived_ns=now_ns,
         )
-        self._recorder.records.append(record)
+        self._recorder.add(record)
         if place.attempt > MAX_ATTEMPTS:
             record.status, record.reason, record.ended_ns = 429, "stopped", now_ns
-            own = (one for one in self._recorder.records if one.place.call is place.call)
+            kept = self._recorder.records.values()
+            own = (one for one in kept if one.place.call is place.call)
             began_ns = next(own).arrived_ns
             raise AttemptLimit(
                 f"one call of {record.caller} made {place.attempt:,} attempts in "
@@ -125,7 +138,7 @@ class Intake:
 
     def earlier(self, record: Record) -> int:
         """Return how many requests with the same body arrived before an attempt."""
-        return self._bodies[record.digest] - 1
+        return 0 if self._bodies is None else self._bodies[record.digest] - 1
 
     def ended(self, record: Record, *, failed: bool, now_ns: int) -> None:
         """Tell those who follow calls, and those who watch, that an attempt has ended."""
@@ -136,11 +149,14 @@ class Intake:
             self.calls.ended(call, failed=failed, now_ns=now_ns)
         for watch in self._watchers:
             watch(record)
+        self._recorder.ended(record)
 
     def key_id(self, key: str) -> str:
         """Return eight hex digits that stand for an API key."""
         identity = self._key_ids.get(key)
         if identity is None:
+            if len(self._key_ids) >= MOST_KEYS:
+                self._key_ids.clear()
             identity = hashlib.blake2b(key.encode(), digest_size=4, key=self._salt).hexdigest()
             self._key_ids[key] = identity
         return identity

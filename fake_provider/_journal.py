@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Bytes kept free behind the header for what is known at the end alone.
 HEADROOM = 1_000
+# Bytes that are read at once.
+_PART = 1 << 16
 
 
 class JournalError(ValueError):
@@ -98,8 +100,18 @@ class Journal:
         os.lseek(self._file, 0, os.SEEK_END)
         return before
 
+    def parts(self) -> Iterator[bytes]:
+        """Yield what the file holds when first asked: its header and its lines."""
+        size = os.fstat(self._file).st_size
+        for at in range(0, size, _PART):
+            yield os.pread(self._file, min(_PART, size - at), at)
+
     def add(self, record: Record) -> None:
         """Write an attempt that has ended."""
+        self._write(self.line(record).encode() + b"\n")
+
+    def line(self, record: Record) -> str:
+        """Return an attempt as its line in the file."""
         attempt = record.attempt()
         if self._late_s:
             attempt = replace(
@@ -107,7 +119,7 @@ class Journal:
                 index=attempt.index + self._attempts,
                 call=attempt.call + self._calls,
             )
-        self._write(attempt_line(attempt).encode() + b"\n")
+        return attempt_line(attempt)
 
     def close(self, trace: Trace, unfinished: Iterable[Record] = ()) -> None:
         """Write what had not ended, and the header as it is at the end."""

@@ -19,6 +19,9 @@ from fake_provider._calls import Calls, OpenCall, Place
 
 # A longer call is cut in two: what sends forever needs no further evidence, and no memory.
 MOST_ATTEMPTS = 1_000
+# Failed calls that nobody has continued, and callers, that are remembered: the last ones.
+MOST_FAILED = 50_000
+MOST_CALLERS = 100_000
 # How many failed calls of one body are looked at before an attempt counts as new work.
 _DEEPEST = 64
 
@@ -73,6 +76,7 @@ class RemoteCalls:
         self._connected: WeakKeyDictionary[Peer, _Caller] = WeakKeyDictionary()
         # Failed calls by body, in the order in which they failed.
         self._failed: dict[str, dict[RemoteCall, None]] = {}
+        self._recent: dict[RemoteCall, None] = {}
         self._count = 0
 
     def place(
@@ -107,6 +111,9 @@ class RemoteCalls:
         call.failed = failed
         if failed:
             self._failed.setdefault(call.digest, {})[call] = None
+            self._recent[call] = None
+            if len(self._recent) > MOST_FAILED:
+                self._give_up(next(iter(self._recent)))
         elif call.caller.open.get(call.digest) is call:
             del call.caller.open[call.digest]
 
@@ -116,6 +123,8 @@ class RemoteCalls:
             named = self._named.get(name)
             if named is None:
                 named = self._named[name] = _Caller(name, None)
+                if len(self._named) > MOST_CALLERS:
+                    del self._named[next(iter(self._named))]
             return named
         caller = self._connected.get(peer)
         if caller is None:
@@ -150,8 +159,10 @@ class RemoteCalls:
 
     def _new(self, caller: _Caller, digest: str) -> RemoteCall:
         """Return a new call, for new work or for a unit that somebody gave up."""
-        unit = self._claimed(caller, digest) or self._calls.new_unit(digest)
-        call = RemoteCall(self._calls.new_number(), unit, digest, caller=caller)
+        number = self._calls.new_number()
+        # A number tells equal bodies apart without a memory of all that there were.
+        unit = self._claimed(caller, digest) or f"{digest}/{number}"
+        call = RemoteCall(number, unit, digest, caller=caller)
         before = caller.last
         if before is not None and before.failed and before.attempts == 1:
             # The next question, or the same one with a nonce in it: nothing tells.
@@ -167,8 +178,15 @@ class RemoteCalls:
                 return call.unit
         return None
 
+    def _give_up(self, call: RemoteCall) -> None:
+        """Let go of a failed call, to whoever it belonged."""
+        self._forget(call)
+        if call.caller.open.get(call.digest) is call:
+            del call.caller.open[call.digest]
+
     def _forget(self, call: RemoteCall) -> None:
         """Take a call out of those that failed and may be continued."""
+        self._recent.pop(call, None)
         failed = self._failed.get(call.digest)
         if failed is None or call not in failed:
             return

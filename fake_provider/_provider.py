@@ -190,6 +190,7 @@ class FakeProvider:
         self._watchers: list[Watcher] = []
         self._lineage = Lineage()
         self._started_at = 0.0
+        self._keeps: int | None = None
         self._desk = Desk(names, self.clock, self._new_stages())
         self._closed: Trace | None = None
         self._serving = Serving(self._desk, self._header)
@@ -289,7 +290,13 @@ class FakeProvider:
         """Return the stages of an empty trace."""
         wall_start_ns = round(self._started_at * NS)
         return Stages(
-            self._model, self._lineage, self._scripts, self._watchers, self._now_ns, wall_start_ns
+            self._model,
+            self._lineage,
+            self._scripts,
+            self._watchers,
+            self._now_ns,
+            wall_start_ns,
+            self._keeps,
         )
 
     # ------------------------------------------------------------------ opening and closing

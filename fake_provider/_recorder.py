@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from fake_provider._attempt import Attempt, HintForm
@@ -80,14 +81,34 @@ class Record:
 
 
 class Recorder:
-    """The attempts so far, in order of arrival."""
+    """The attempts so far, in order of arrival; as many of those that have ended as it keeps.
 
-    def __init__(self) -> None:
-        self.records: list[Record] = []
+    Args:
+        keeps: How many that have ended are kept, the last ones; None for all.
+    """
+
+    def __init__(self, keeps: int | None = None) -> None:
+        self.records: dict[int, Record] = {}
+        self.count = 0
+        self._keeps = keeps
+        self._ended: deque[int] = deque()
+
+    def add(self, record: Record) -> None:
+        """Keep an attempt that has arrived."""
+        self.records[record.index] = record
+        self.count += 1
+
+    def ended(self, record: Record) -> None:
+        """Let go of an attempt that ended long ago, if no more are kept."""
+        if self._keeps is None:
+            return
+        self._ended.append(record.index)
+        while len(self._ended) > self._keeps:
+            self.records.pop(self._ended.popleft(), None)
 
     def attempts(self) -> tuple[Attempt, ...]:
-        """Return a frozen copy of every attempt as far as it has come."""
-        return tuple(record.attempt() for record in self.records)
+        """Return a frozen copy of every attempt that is kept, as far as it has come."""
+        return tuple([record.attempt() for record in list(self.records.values())])
 
 
 def _seconds(ns: int | None) -> float | None:

@@ -27,6 +27,7 @@ except ImportError as missing:
 from fake_provider._protocols import protocol_class
 
 if TYPE_CHECKING:
+    from fake_provider._control import Written
     from fake_provider._desk import Desk
     from fake_provider._trace import Trace
 
@@ -48,6 +49,7 @@ class Server:
         reset: Begins the trace anew.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        written: The file that has the attempts that have ended; None if they are kept.
 
     Raises:
         OSError: The address cannot be listened on.
@@ -60,9 +62,10 @@ class Server:
         reset: Callable[[], None],
         host: str = LOCAL,
         port: int = 0,
+        written: Written | None = None,
     ) -> None:
         self.lag = Lag(lambda: (self._app.requests, self._app.in_flight))
-        control = Control(desk, header, reset, self.lag)
+        control = Control(desk, header, reset, self.lag, written)
         self._app = control.app = App(desk, control)
         self._socket = _listen(host, port)
         self.base_url = _origin(host, self._socket.getsockname()[1])

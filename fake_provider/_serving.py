@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fake_provider._hosts import LOCAL
 
 if TYPE_CHECKING:
+    from fake_provider._control import Written
     from fake_provider._desk import Desk
     from fake_provider._server import Server
     from fake_provider._trace import Trace
@@ -34,20 +35,27 @@ class Serving:
         return self._late_s if self.server is None else self.server.lag.usual_s
 
     @contextmanager
-    def opened(self, reset: Callable[[], None], host: str = LOCAL, port: int = 0) -> Iterator[None]:
+    def opened(
+        self,
+        reset: Callable[[], None],
+        host: str = LOCAL,
+        port: int = 0,
+        written: Written | None = None,
+    ) -> Iterator[None]:
         """Serve while the block runs.
 
         Args:
             reset: Begins the trace anew, when a client asks for it.
             host: Address to listen on.
             port: Port to listen on; 0 takes a free one.
+            written: The file that has the attempts that have ended; None if they are kept.
 
         Raises:
             OSError: The address cannot be had.
         """
         from fake_provider._server import Server
 
-        server = Server(self._desk, self._header, reset, host, port)
+        server = Server(self._desk, self._header, reset, host, port, written)
         server.start()
         self.server = server
         try:

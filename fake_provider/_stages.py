@@ -78,6 +78,7 @@ class Stages:
         watchers: Called with each attempt that has ended.
         now_ns: Reads the clock: nanoseconds since the trace began.
         wall_start_ns: The code under test's wall clock when the trace began, POSIX nanoseconds.
+        keeps: How many attempts that have ended are kept, the last ones; None for all.
     """
 
     def __init__(
@@ -88,10 +89,11 @@ class Stages:
         watchers: list[Watcher],
         now_ns: Callable[[], int],
         wall_start_ns: int,
+        keeps: int | None = None,
     ) -> None:
         # A script may read the trace while it decides.
         self._lock = threading.RLock()
-        self.intake = Intake(lineage, watchers, model.seed)
+        self.intake = Intake(lineage, watchers, model.seed, keeps)
         self._model = model
         self._scripts = scripts
         self._now_ns = now_ns
@@ -120,11 +122,12 @@ class Stages:
             AttemptLimit: Its call has made more attempts than any policy would.
         """
         with self._lock:
-            before = len(self.intake.records)
+            before = self.intake.count
             try:
                 return self._begin(request, dialect, owner)
             except Exception:
-                for record in self.intake.records[before:]:
+                for index in range(before, self.intake.count):
+                    record = self.intake.records[index]
                     record.status, record.reason = 500, "provider-error"
                     record.ended_ns = record.arrived_ns
                     self.intake.ended(record, failed=True, now_ns=record.arrived_ns)
@@ -172,7 +175,7 @@ class Stages:
             return None, PLAIN
         arrival = Arrival(
             at=record.arrived_ns / NS,
-            number=len(self.intake.records) - 1,
+            number=self.intake.count - 1,
             nth=self.intake.earlier(record),
             caller=record.caller,
             attempt=record.place.attempt,

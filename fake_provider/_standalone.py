@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from fake_provider._provider import FakeProvider
     from fake_provider._recorder import Record
 
+# Attempts that are kept, the last ones, where no file has them.
+KEPT = 100_000
+
 
 @contextmanager
 def standalone(
@@ -38,23 +41,24 @@ def standalone(
     """
     with ExitStack() as opening:
         opening.enter_context(provider.clock)
+        # What has been written is not kept, and without a file the end of it is.
+        provider._keeps = KEPT if trace is None else 0
         provider._begin()
         opening.callback(provider._end)
-        reset = provider.reset
+        reset, journal = provider.reset, None
         if trace is not None:
-            journal = Journal(trace, provider._header(), anew=anew)
-            opening.callback(lambda: journal.close(provider._header()))
+            journal = written = Journal(trace, provider._header(), anew=anew)
+            opening.callback(lambda: written.close(provider._header()))
 
             def note(record: Record) -> None:
                 # What began before a reset ends in nobody's trace.
-                records = provider._desk.stages.intake.records
-                if record.index < len(records) and records[record.index] is record:
-                    journal.add(record)
+                if provider._desk.stages.intake.records.get(record.index) is record:
+                    written.add(record)
 
             def reset() -> None:
                 provider.reset()
-                journal.restart(provider._header())
+                written.restart(provider._header())
 
             provider._watchers.append(note)
-        with provider._serving.opened(reset, host, port):
+        with provider._serving.opened(reset, host, port, journal):
             yield

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from importlib import import_module, resources
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,7 +64,7 @@ class Store:
             raise ValueError(f"ledger={self.name!r} is no URL of a store: {error}") from None
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
         self._unknown: type[Exception] = redis.exceptions.NoScriptError
-        self._script = resources.files("fake_provider").joinpath(_SCRIPT).read_text("utf-8")
+        self._script = Path(__file__).with_name(_SCRIPT).read_text("utf-8")
         self._digest = ""
         self._asked_again_s = 0.0
         self._failure = ""
@@ -85,7 +86,7 @@ class Store:
         Raises:
             LedgerLost: The store cannot be asked.
         """
-        made = uuid.uuid4().hex
+        made = os.urandom(16).hex()
         known: str = self._ask(lambda: _text(self._redis.set(key, made, nx=True, get=True)) or made)
         return known
 

@@ -168,7 +168,10 @@ COMMANDS = {
     ),
 }
 # Folders of the examples that the tests of their subject run.
-RUN_ELSEWHERE = {"load": "fake_provider/server/test_locust.py"}
+RUN_ELSEWHERE = {
+    "load": "fake_provider/server/test_locust.py",
+    "other_languages": "fake_provider/server/test_run.py",
+}
 NOT_RUN = {"conftest.py", "ruff.toml"}
 
 

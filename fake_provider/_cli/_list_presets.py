@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from fake_provider._presets import Preset, presets
+if TYPE_CHECKING:
+    from fake_provider._presets import Preset
 
 ABOUT = "list the published limits that the keyword preset knows"
 
@@ -15,6 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:  # noqa: ARG001
     """Print every preset and return the exit status."""
+    # The other commands start without them.
+    from fake_provider._presets import presets
+
     print("\n\n".join(map(_described, presets())))
     return 0
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -37,6 +34,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run the command; return its status, or 1 on findings, or 2 where it could not go on."""
+    # A server starts without what only this command needs.
+    import importlib.util
+    import tempfile
+
     if not options.words:
         print("fake-provider run: no command: put it after --", file=sys.stderr)
         return 2
@@ -60,6 +61,8 @@ def main(options: argparse.Namespace) -> int:
 
 def _run(words: Sequence[str], variables: Mapping[str, str]) -> int:
     """Run a command with variables of ours; return its status as a shell would."""
+    import subprocess
+
     try:
         command = subprocess.Popen(  # noqa: S603  (the user's own command)
             list(words), env={**os.environ, **variables}
@@ -94,6 +97,8 @@ def _no_proxy() -> dict[str, str]:
 
 def _judge(trace: Path, options: argparse.Namespace) -> int:
     """Judge a trace's file in a process of its own, whose words go where the log goes."""
+    import subprocess
+
     words = [sys.executable, "-m", JUDGE, "check", str(trace)]
     words += [f"--ignore={each}" for each in options.ignore]
     words += [f"--alpha={options.alpha}"] if options.alpha else []

@@ -7,8 +7,6 @@ openai 3.57; read 2026-11-25.
 from __future__ import annotations
 
 import json
-from email import message_from_bytes
-from email.policy import HTTP
 from typing import TYPE_CHECKING, Any
 
 from fake_provider._wire._headers import NS_PER_S
@@ -108,6 +106,10 @@ def _files(request: Request, shelf: Shelf, ids: Ids, now_s: int) -> tuple[str, b
 
 def _uploaded(request: Request, shelf: Shelf, ids: Ids, now_s: int) -> dict[str, Any]:
     """Keep a file that a form brings."""
+    # Slow to import, and hardly ever needed.
+    from email import message_from_bytes
+    from email.policy import HTTP
+
     head = f"content-type: {request.headers.get('content-type', '')}\r\n\r\n".encode()
     form = message_from_bytes(head + request.body, policy=HTTP)
     fields: dict[object, tuple[str | None, bytes]] = {}

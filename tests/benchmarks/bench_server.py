@@ -56,10 +56,14 @@ class Connection(asyncio.Protocol):
         payload: A request.
         left: How many requests are left to send, in all connections.
         done: Set when the last answer has come.
+        status: The status of every answer; None for any.
     """
 
-    def __init__(self, payload: bytes, left: list[int], done: asyncio.Event) -> None:
+    def __init__(
+        self, payload: bytes, left: list[int], done: asyncio.Event, status: bytes | None
+    ) -> None:
         self._payload, self._left, self._done = payload, left, done
+        self._start = b"HTTP/1.1 " + (status or b"")
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -69,7 +73,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         if self._is_whole():
-            assert self._buffer.startswith(b"HTTP/1.1 200"), self._buffer[:200]
+            assert self._buffer.startswith(self._start), self._buffer[:200]
             self._buffer = b""
             self._left[1] -= 1
             if not self._left[1]:
@@ -91,13 +95,21 @@ class Connection(asyncio.Protocol):
             self._transport.write(self._payload)
 
 
-async def ask(port: int, requests: int, connections: int, payload: bytes = REQUEST) -> float:
+async def ask(
+    port: int,
+    requests: int,
+    connections: int,
+    payload: bytes = REQUEST,
+    status: bytes | None = b"200",
+) -> float:
     """Make so many requests, and return the seconds that they took."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     left = [requests, requests]
     began = time.perf_counter()
     made = [
-        await loop.create_connection(lambda: Connection(payload, left, done), "127.0.0.1", port)
+        await loop.create_connection(
+            lambda: Connection(payload, left, done, status), "127.0.0.1", port
+        )
         for _ in range(connections)
     ]
     await done.wait()

@@ -15,6 +15,7 @@ from fake_provider import Trace
 from tests.fake_provider.server.serving import COMMAND, ROOT
 
 CLIENTS = Path(__file__).parent / "clients"
+EXAMPLES = ROOT / "tests" / "examples" / "other_languages"
 FAST = ("--latency", "0")
 
 
@@ -144,6 +145,27 @@ def test_a_client_in_python_is_judged(tmp_path):
     assert {a.layer for a in trace.retries} == {"sdk"}
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_a_shell_script_is_judged(tmp_path):
+    """A script that waits as it is told is served, and its retries are one call each."""
+    trace = tmp_path / "t.jsonl"
+    limits = ("--requests-per-minute", "120", "--window", "1", "--latency", "0.05")
+    words = (
+        "--trace",
+        str(trace),
+        "--check",
+        "--allow-quiet",
+        "--",
+        "sh",
+        str(EXAMPLES / "agent.sh"),
+    )
+    ran = run(*limits, "--trace", str(trace), *words, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == ["What changed?: 200", "Who changed it?: 200", "Why?: 200"]
+    assert {call.caller for call in Trace.load(trace).calls} == {"agent.sh"}
+    assert [call.succeeded for call in Trace.load(trace).calls] == [True] * 3
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_clients_in_node_are_judged(tmp_path):
@@ -151,7 +173,7 @@ def test_clients_in_node_are_judged(tmp_path):
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("Node.js and npm are not installed")
     for name in ("client.mjs", "package.json"):
-        shutil.copy(CLIENTS / "node" / name, tmp_path)
+        shutil.copy(EXAMPLES / name, tmp_path)
     install = ["npm", "install", "--no-audit", "--no-fund", "--silent"]
     installed = subprocess.run(install, cwd=tmp_path, capture_output=True, text=True, check=False)
     if installed.returncode:
