@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from fake_provider._cli import _list_presets, _run, _serve
+from fake_provider._pipe import until_left
 
 COMMANDS = {"serve": _serve, "run": _run, "presets": _list_presets}
 
@@ -18,8 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after the command's name; those of the process if None.
     """
     options = options_of(list(sys.argv[1:] if arguments is None else arguments))
-    status: int = COMMANDS[options.command].main(options)
-    return status
+    return until_left(lambda: COMMANDS[options.command].main(options))
 
 
 def options_of(words: list[str]) -> argparse.Namespace:

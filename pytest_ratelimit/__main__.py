@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from fake_provider._pipe import until_left
 from pytest_ratelimit._audit import command as audit
 from pytest_ratelimit._commands import _check, _compare, _explain
 from pytest_ratelimit._commands._files import UsageError
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mains = {"demo": demo.main, "audit": audit.main}
     mains |= {name: module.main for name, module in COMMANDS.items()}
     try:
-        return mains[options.command](options)
+        return until_left(lambda: mains[options.command](options))
     except UsageError as error:
         print(f"pytest-ratelimit {options.command}: {error}", file=sys.stderr)
         return 2
