@@ -5,6 +5,9 @@ import sys
 import threading
 from types import FrameType
 
+# Whoever has one of these on its stack waits for a person.
+_DEBUGGERS = ("bdb", "pydevd", "_pydevd_bundle", "debugpy", "pudb", "IPython.terminal.debugger")
+
 _one_at_a_time = threading.RLock()  # or one call could turn the collector on inside another
 
 
@@ -22,3 +25,13 @@ def current_frames() -> dict[int, FrameType]:
         finally:
             if collects:
                 gc.enable()
+
+
+def is_at_debugger(ident: int) -> bool:
+    """Whether a thread is inside a debugger, maybe at its prompt."""
+    frame = current_frames().get(ident)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_DEBUGGERS):
+            return True
+        frame = frame.f_back
+    return False

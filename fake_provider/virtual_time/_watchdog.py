@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from . import _kernel, _real
 from . import _participants as states
 from ._participants import ASKED_PATIENCE_S, BLOCKED_PATIENCE_S, COMPUTING_PATIENCE_S
+from ._stacks import is_at_debugger
 
 if TYPE_CHECKING:
     from ._dispatcher import Dispatcher
@@ -87,7 +88,7 @@ class Watchdog:
             self._quiet_ticks += 1
             needed = BLOCKED_TICKS if state is _kernel.CALL else LOCKED_TICKS
             gives_up = self._quiet_ticks >= needed
-        if gives_up:
+        if gives_up and not is_at_debugger(holder.ident):
             with scheduler, scheduler.mutex:
                 if scheduler.holder is holder and scheduler.entries == pulse and not holder.inside:
                     self._take_baton(holder, computes=computes)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import io
 import os
+import pdb
 import threading
 import time
 
@@ -19,6 +21,7 @@ from fake_provider.virtual_time import (
     VirtualTimeLimit,
     VirtualTimeWarning,
     _clock,
+    _watchdog,
 )
 
 from .helpers import real_clock, real_sleep, run_threads, start_real_thread
@@ -178,6 +181,22 @@ def test_time_moves_on_when_patience_ends(pipe):
         run()
 
 
+def test_time_stands_still_at_a_debugger_s_prompt(pipe, monkeypatch):
+    """Whoever looks around in a debugger finds everything as it was, however long it takes."""
+    monkeypatch.setattr(_watchdog, "BLOCKED_PATIENCE_S", 0.0)
+    reader, writer = pipe
+    seen = []
+    with VirtualClock() as clock, os.fdopen(os.dup(reader)) as prompt:
+        thread = threading.Thread(target=lambda: time.sleep(5) or seen.append(clock.elapsed()))
+        thread.start()
+        time.sleep(1)
+        start_real_thread(lambda: (real_sleep(0.3), os.write(writer, b"continue\n")))
+        pdb.Pdb(stdin=prompt, stdout=io.StringIO(), nosigint=True, readrc=False).set_trace()
+        assert (seen, clock.elapsed(), clock.stats["foreign"]) == ([], 1.0, 0)
+        thread.join()
+        assert seen == [5.0]
+
+
 # -- deadlocks
 
 
@@ -263,6 +282,19 @@ def test_the_limit_stops_a_poller():
         run_threads(lambda: [time.sleep(7) for _ in range(10**6)])
     assert clock.elapsed() == 3598.0
     assert "waits for 7 s to pass" in str(caught.value)
+
+
+def test_the_limit_names_threads_that_are_deadlocked_beside_others():
+    """A deadlock of some threads is none of the run, but it is in the report of the limit."""
+    one = threading.Lock()
+    one.acquire()
+
+    def stuck():
+        one.acquire()
+
+    with pytest.raises(VirtualTimeLimit, match=r"waits for a lock, .* in stuck"):
+        with VirtualClock(limit=3600):
+            run_threads(stuck, lambda: [time.sleep(60) for _ in range(10**6)])
 
 
 def test_the_limit_ends_a_loop_cleanly():
