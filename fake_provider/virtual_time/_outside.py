@@ -5,13 +5,15 @@ descriptor. Before each jump of time, each gets the chance to act at the current
 needs the mutex.
 """
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 from . import _kernel, _real
 from . import _participants as states
 from ._descriptors import Descriptors
 from ._older import OlderThreads
-from ._participants import ASKED_PATIENCE_S, Participant
+from ._participants import ASKED_PATIENCE_S, TOOL_MODULES, Participant
+from ._stacks import current_frames, outermost_module
 
 if TYPE_CHECKING:
     from ._dispatcher import Dispatcher
@@ -84,9 +86,18 @@ class Outside:
     def _strangers(self) -> set[int]:
         """Threads of this process that take no part and are no tool: theirs is another clock."""
         known = {one.native_id for one in self._scheduler.participants.values()}
-        return (
+        strangers = (
             {*_kernel.threads()} - known - self.older.tools - {self._scheduler.watchdog.native_id}
         )
+        # A tool's thread that `threading` has not heard of has no native number here. But if there
+        # are as many of them as strangers, they are all there is.
+        return strangers if len(strangers) > self._hidden_tools() else set()
+
+    def _hidden_tools(self) -> int:
+        """How many threads run code of a tool without being a ``Thread``, as those of xdist do."""
+        known = threading._active  # type: ignore[attr-defined]  # `enumerate` would take a lock
+        hidden = [frame for ident, frame in current_frames().items() if ident not in known]
+        return sum(outermost_module(frame).startswith(TOOL_MODULES) for frame in hidden)
 
     def has_foreign(self) -> bool:
         """Whether participants are outside."""

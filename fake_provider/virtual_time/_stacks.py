@@ -35,3 +35,10 @@ def is_at_debugger(ident: int) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def outermost_module(frame: FrameType) -> str:
+    """The name of the module in which a thread began."""
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", ""))

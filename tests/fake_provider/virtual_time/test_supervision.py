@@ -292,9 +292,9 @@ def test_the_limit_names_threads_that_are_deadlocked_beside_others():
     def stuck():
         one.acquire()
 
-    with pytest.raises(VirtualTimeLimit, match=r"waits for a lock, .* in stuck"):
-        with VirtualClock(limit=3600):
-            run_threads(stuck, lambda: [time.sleep(60) for _ in range(10**6)])
+    message = r"waits for a lock, .* in stuck"
+    with pytest.raises(VirtualTimeLimit, match=message), VirtualClock(limit=3600):
+        run_threads(stuck, lambda: [time.sleep(60) for _ in range(10**6)])
 
 
 def test_the_limit_ends_a_loop_cleanly():

@@ -225,3 +225,20 @@ def test_import_is_light():
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(("module", "counts"), [("execnet.gateway_base", False), ("users", True)])
+def test_a_hidden_thread_of_a_tool_is_no_outside(module, counts):
+    """xdist reads its channel in a thread that is no ``Thread``; it delays no deadlock."""
+    code = f"""
+import os, sys, _thread
+from fake_provider.virtual_time import VirtualClock
+names = {{"__name__": {module!r}, "os": os, "reader": os.pipe()[0]}}
+exec("def run(): os.read(reader, 1)", names)
+_thread.start_new_thread(names["run"], ())
+while not any(frame.f_code.co_name == "run" for frame in sys._current_frames().values()):
+    pass
+with VirtualClock() as clock:
+    assert clock._scheduler.outside.can_wake_somebody() is {counts}
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
