@@ -47,7 +47,8 @@ def judge_growth(digest: Digest, drain_s: float, *, jittered: bool) -> Judgement
         digest: The trace's digest.
         drain_s: Seconds that the limit needs to admit those that came back together, or 0.
         jittered: False if the delays were found not to vary: draws are then not independent, and
-            only delays that are visibly equal count.
+            only delays that are visibly equal count. So it is where a limiter of the client's
+            own let some of the retries go.
     """
     if digest.pace:
         return Judgement.unjudged(f"sends are paced, one every {seconds(digest.pace)}")
@@ -63,8 +64,10 @@ def judge_growth(digest: Digest, drain_s: float, *, jittered: bool) -> Judgement
     flat, attainable = _flat(digest, calls)
     if not attainable:
         return Judgement.unjudged(_growth_missing(digest, calls))
+    # Behind a line of the client's own the first delay may be the longest by the line alone.
+    independent = jittered and not digest.released
     return Judgement.of(
-        _flat_finding(digest, flat, drain_s) if flat is not None and jittered else None
+        _flat_finding(digest, flat, drain_s) if flat is not None and independent else None
     )
 
 
@@ -81,6 +84,7 @@ def _own_schedules(digest: Digest) -> list[list[Retry]]:
     for retry in digest.certain:
         call = retry.attempt.call
         decided = retry.path != "own" and not ignored
+        decided |= retry.attempt.index in digest.released
         if decided or retry.number != len(by_call[call]) + 1:
             stopped.add(call)
         if call not in stopped:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_ratelimit._checks._queueing import handed_over, held_up, paced_gap
+from pytest_ratelimit._checks._queueing import handed_over, held_up, paced_gap, released
 
 if TYPE_CHECKING:
     from fake_provider._attempt import Attempt
@@ -144,7 +144,8 @@ class Digest:
         """The certain retries by their number in the call and by their path."""
         groups: dict[GroupKey, list[Retry]] = defaultdict(list)
         for retry in self.certain:
-            groups[retry.number, retry.path].append(retry)
+            if retry.path == "hint" or retry.attempt.index not in self.released:
+                groups[retry.number, retry.path].append(retry)
         return dict(groups)
 
     def share(self, key: GroupKey) -> float:
@@ -174,7 +175,14 @@ class Digest:
         attempts = self.trace.attempts
         first = next((a.index for a in attempts if a.is_retry), len(attempts))
         gap = paced_gap(attempts[first:], self.resolution)
-        return gap if gap and held_up(attempts, self.retries, gap, self.resolution) else 0.0
+        if gap and held_up(attempts, self.retries, gap, self.resolution) is False:
+            return 0.0
+        return gap
+
+    @cached_property
+    def released(self) -> frozenset[int]:
+        """Indices of the attempts that a limiter of the client's own let go one after another."""
+        return released(self.trace.attempts, self.retries, self.resolution)
 
     @cached_property
     def handed_over(self) -> frozenset[int]:

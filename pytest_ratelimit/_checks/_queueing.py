@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _PACED_SHARE = 0.3
 _PACED_SMALLER = 0.1
 _PACED_TOLERANCE = 0.02
+# So many gaps that are equal as far as the clock tells are no chance.
+_EXACT_GAPS = 4
 # A gap so many times longer than the pace was not the pacing's doing.
 _IDLE = 1.1
 
@@ -45,12 +47,47 @@ def paced_gap(attempts: Sequence[Attempt], resolution: float) -> float:
     return mode * tokens
 
 
+def released(
+    attempts: Sequence[Attempt], retries: Sequence[Retry], resolution: float
+) -> frozenset[int]:
+    """Return the indices of the attempts that came exactly one gap per token after the one before.
+
+    A limiter of the client's own lets them go like that while its line is not empty, even where
+    it seldom fills: their delays are the line's as well as their own.
+
+    Args:
+        attempts: All attempts, in order of arrival.
+        retries: Their retries.
+        resolution: Seconds below which two instants cannot be told apart.
+    """
+    gaps = sorted(
+        ((later.arrived_at - sooner.arrived_at) / max(1, later.tokens), later.index)
+        for sooner, later in itertools.pairwise(attempts)
+        if later.arrived_at - sooner.arrived_at > 10 * resolution
+    )
+    tokens = max(1.0, median(a.tokens for a in attempts)) if attempts else 1.0
+    best: list[int] = []
+    low, mode = 0, 0.0
+    for high, (gap, _) in enumerate(gaps):
+        while gap - gaps[low][0] > resolution / tokens:
+            low += 1
+        if high - low + 1 > len(best):
+            best, mode = [index for _, index in gaps[low : high + 1]], gap
+    callers = {attempts[index].caller for index in best}
+    if len(best) < _EXACT_GAPS or len(callers) < 3:
+        return frozenset()
+    if held_up(attempts, retries, mode * tokens, resolution) is not True:
+        return frozenset()
+    return frozenset(best)
+
+
 def held_up(
     attempts: Sequence[Attempt], retries: Sequence[Retry], gap_s: float, resolution: float
-) -> bool:
-    """Return True unless retries that had the line to themselves waited as long as the others.
+) -> bool | None:
+    """Return True if retries that had the line to themselves waited less than the others.
 
-    Callers that start evenly apart and wait alike look paced, and no queue holds them up.
+    Callers that start evenly apart and wait alike look paced, and no queue holds them up: False.
+    None if none had it to itself, so that nothing tells.
 
     Args:
         attempts: All attempts, in order of arrival.
@@ -67,7 +104,7 @@ def held_up(
         longest = alone if idle_s > _IDLE * per_token * max(1, attempt.tokens) else others
         longest[retry.number] = max(retry.delay, longest.get(retry.number, 0.0))
     told = alone.keys() & others.keys()
-    return not told or any(others[n] > alone[n] + 10 * resolution for n in told)
+    return any(others[n] > alone[n] + 10 * resolution for n in told) if told else None
 
 
 def _most_common(gaps: list[float], start: int) -> tuple[float, int]:

@@ -7,10 +7,13 @@ import random
 import pytest
 
 from fake_provider._attempt import Attempt
+from fake_provider._limits import Limit
 from fake_provider._trace import Trace
 from pytest_ratelimit._checks import Policy, judge
 from pytest_ratelimit._checks._digest import Digest
 from pytest_ratelimit._checks._queueing import handed_over, instants
+from tests.pytest_ratelimit import delays
+from tests.pytest_ratelimit.scenarios import SMALL, TEN_SECONDS, cold_start
 from tests.pytest_ratelimit.simulation import refusal, trace_of
 
 SERVICE_S = 0.2
@@ -94,3 +97,24 @@ def test_even_starts_with_a_fixed_delay_are_not_paced(apart_s: float) -> None:
     judged = judge(trace_of(*made))
     assert judged["RL102"].verdict == "note"
     assert judged["RL106"].verdict == "FLAG"
+
+
+# Faster than what it stands in front of: it holds callers up for a part of the time.
+LINE = Limit(kind="tokens", amount=5_000_000, algorithm="token-bucket", burst=200_000)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("limit", [SMALL, TEN_SECONDS], ids=["bucket", "window"])
+def test_a_line_that_seldom_fills_is_not_taken_for_missing_jitter(seed: int, limit: Limit) -> None:
+    """What a bucket of the client's own let go one by one says nothing of the delays."""
+    for delay in (delays.full_jitter(), delays.equal_jitter(), delays.plus_uniform()):
+        judged = judge(cold_start(delay, seed=seed, limit=limit, pacer=LINE))
+        assert judged["RL102"].verdict in ("ok", "n/a")
+        assert judged["RL104"].verdict in ("ok", "n/a")
+
+
+@pytest.mark.parametrize("pacer", [None, LINE], ids=["at once", "in a line"])
+def test_a_line_does_not_hide_a_fixed_delay(pacer: Limit | None) -> None:
+    """A fixed delay is seen in those that the line did not hold up."""
+    judged = judge(cold_start(delays.fixed(3.0), seed=1, over=30.0, pacer=pacer))
+    assert judged["RL102"].verdict in ("note", "FLAG")
