@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING
 
-from fake_provider._limiters import NS_PER_S, Level, Limiter, new_tuple
+from fake_provider._limiters import NS_PER_S, Level, Limiter, Row
 
 if TYPE_CHECKING:
     from fake_provider._limit import Limit
@@ -45,7 +45,7 @@ class TokenBucket(Limiter):
         missing = cost * self._parts - self._level
         return -(-missing // self._gain) if cost and missing > 0 else 0
 
-    def take(self, cost: int, now_ns: int) -> Level | None:
+    def take(self, cost: int, now_ns: int) -> Row | None:
         """Take `cost` out of the bucket, if it holds as much."""
         level = self._level
         if now_ns > self._now_ns:
@@ -58,7 +58,7 @@ class TokenBucket(Limiter):
             return None if cost else self._measured()
         self._level = left
         full_ns = (self._full - left + self._gain - 1) // self._gain
-        return new_tuple(Level, (self.limit, left // self._parts, full_ns))
+        return self.limit, left // self._parts, full_ns
 
     def put_back(self, cost: int) -> None:
         """Put back what was taken out in vain."""

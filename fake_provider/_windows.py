@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fake_provider._limiters import NS_PER_S, Level, Limiter, new_tuple
+from fake_provider._limiters import NS_PER_S, Level, Limiter, Row
 from fake_provider._zones import day_around, zone
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class FixedWindow(Limiter):
             return None
         return 0 if cost <= max(0, self.room(now_ns)) else self._end_ns - self._now_ns
 
-    def take(self, cost: int, now_ns: int) -> Level | None:
+    def take(self, cost: int, now_ns: int) -> Row | None:
         """Add to the count, if that leads no further than to the capacity."""
         if now_ns > self._now_ns:
             self._move(now_ns)
@@ -41,7 +41,7 @@ class FixedWindow(Limiter):
         if left < 0 or not used:
             return None if cost else self._measured()
         self._used = used
-        return new_tuple(Level, (self.limit, left, self._end_ns - self._now_ns))
+        return self.limit, left, self._end_ns - self._now_ns
 
     def put_back(self, cost: int) -> None:
         """Take back what was counted in vain."""
@@ -115,12 +115,12 @@ class Acceleration(FixedWindow):
             return 0
         return None if cost > self._grown(self._admitted) else self._end_ns - self._now_ns
 
-    def take(self, cost: int, now_ns: int) -> Level | None:
+    def take(self, cost: int, now_ns: int) -> Row | None:
         """Add to the usage, which the next window may exceed by as much as it may grow."""
-        level = super().take(cost, now_ns)
-        if level is not None:
+        row = super().take(cost, now_ns)
+        if row is not None:
             self._admitted += cost
-        return level
+        return row
 
     def put_back(self, cost: int) -> None:
         """Take back what was counted in vain, here and for the next window."""
