@@ -4,6 +4,7 @@ Run from the checkout: `python -m tests.benchmarks.bench_server [--rounds 5] [--
 Both servers run on the same uvicorn, each in a process of its own, and are asked in turn by one
 client with 1, 16 and 128 connections. CPU is that of the server's process alone; figures are
 medians over rounds. `--fill N` then fills the limit's window with N requests and measures again.
+`--peer 'NAME=COMMAND'` measures another server beside them; `{port}` in its command is its port.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
+import socket
 import statistics
 import subprocess
 import sys
@@ -39,8 +42,9 @@ HEADERS = (
     ("x-stainless-retry-count", "0"),
     ("content-length", str(len(BODY))),
 )
+PATH = "/v1/messages"
 REQUEST = (
-    "POST /v1/messages HTTP/1.1\r\n"
+    f"POST {PATH} HTTP/1.1\r\n"
     + "".join(f"{name}: {value}\r\n" for name, value in HEADERS)
     + f"\r\n{BODY}"
 ).encode()
@@ -139,10 +143,28 @@ def started(*words: str) -> Iterator[tuple[int, int, float]]:
         process.communicate()
 
 
+@contextmanager
+def peer(command: str) -> Iterator[tuple[int, int]]:
+    """Start a server that prints nothing of use; yield its port and its pid."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [word.replace("{port}", str(port)) for word in shlex.split(command)]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield port, process.pid
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def serve_canned() -> None:
     """Serve one answer for ever: what any ASGI app on this uvicorn has to pay."""
-    import socket
-
     import uvicorn
 
     body = json.dumps({"type": "message", "text": "x" * 430}).encode()
@@ -173,9 +195,10 @@ def serve_canned() -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def measure(ports: dict[str, tuple[int, int]], rounds: int, requests: int) -> None:
+def measure(ports: dict[str, tuple[int, int]], rounds: int, requests: int, path: str) -> None:
     """Print CPU and rate of each server, and their ratio, for each number of connections."""
-    for what, payload in (("message", REQUEST), ("stream", STREAM)):
+    asked = [text.replace(PATH.encode(), path.encode(), 1) for text in (REQUEST, STREAM)]
+    for what, payload in zip(("message", "stream"), asked, strict=True):
         for connections in CONNECTIONS if what == "message" else (16,):
             cpu: dict[str, list[float]] = {name: [] for name in ports}
             rate: dict[str, list[float]] = {name: [] for name in ports}
@@ -189,11 +212,14 @@ def measure(ports: dict[str, tuple[int, int]], rounds: int, requests: int) -> No
                         rate[name].append(requests / took)
             typical = {name: statistics.median(values) for name, values in cpu.items()}
             ratio = typical["fake"] / typical["canned"]
+            others = [name for name in typical if name not in ("fake", "canned")]
+            beside = "".join(f"  {n}/fake x{typical[n] / typical['fake']:.1f}" for n in others)
             told = "  ".join(
                 f"{name} {typical[name]:6.1f} us {statistics.median(rate[name]):7,.0f}/s"
                 for name in sorted(ports)
             )
-            print(f"{what:8} c={connections:<4} {told}  x{ratio:.2f} (<= {TARGETS['ratio']})")
+            bound = f"x{ratio:.2f} (<= {TARGETS['ratio']})"
+            print(f"{what:8} c={connections:<4} {told}  {bound}{beside}")
 
 
 def fill(port: int, pid: int, entries: int, requests: int) -> None:
@@ -222,6 +248,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=3_000)
     parser.add_argument("--fill", type=int, default=0, metavar="N")
     parser.add_argument("--trace", metavar="FILE", help="have the server write its trace")
+    parser.add_argument("--peer", metavar="NAME=COMMAND", action="append", default=[])
+    parser.add_argument("--path", default=PATH, help="that is asked")
     parser.add_argument("--canned", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.canned:
@@ -243,7 +271,9 @@ def main() -> None:
             name: running.enter_context(started(*words))[:2]
             for name, words in (("canned", canned), ("fake", flags))
         }
-        measure(ports, options.rounds, options.requests)
+        for name, _, command in (text.partition("=") for text in options.peer):
+            ports[name] = running.enter_context(peer(command))
+        measure(ports, options.rounds, options.requests, options.path)
     if options.fill:
         with started(*flags) as (port, pid, _):
             fill(port, pid, options.fill, options.requests)
