@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,6 +55,8 @@ class _Kept(NamedTuple):
 
     def booked(self, cost: int) -> int:
         """Return the units that a refused attempt is charged."""
+        if not self.limit.charge_rejected:
+            return 0
         share = round(self.limit.charge_rejected * cost)
         return share if self.parts else min(share, self.limit.capacity)
 
@@ -90,12 +92,14 @@ class _Group(NamedTuple):
         fixed: What the script is told each time.
         kept: The limits in the script's order.
         order: Where each limit of a decision stands in that order.
+        pack: Packs two amounts for each limit.
     """
 
     keys: tuple[str, ...]
     fixed: bytes
     kept: tuple[_Kept, ...]
     order: tuple[int, ...]
+    pack: Callable[..., bytes]
 
     @property
     def settles(self) -> bool:
@@ -219,7 +223,7 @@ class SharedLedger:
         """Ask the script, and return what it tells."""
         if not self._epoch:
             self._epoch = self._store.epoch(group.keys[0])
-        words = (verb, self._epoch, self.now_us, at_us, group.fixed, _floats(amounts))
+        words = (verb, self._epoch, self.now_us, at_us, group.fixed, group.pack(*amounts))
         told = self._store.run(group.keys, words)
         if told[0] < 0:
             raise self._store.lost(
@@ -260,7 +264,9 @@ class SharedLedger:
             kept += rows
             places += [place for place, _ in limits]
         order = tuple(sorted(range(len(places)), key=places.__getitem__))
-        return _Group(tuple(keys), _floats(fixed), tuple(kept), order)
+        pack = struct.Struct(f"<{2 * len(kept)}d").pack
+        fixed_floats = struct.pack(f"<{len(fixed)}d", *fixed)
+        return _Group(tuple(keys), fixed_floats, tuple(kept), order, pack)
 
     def _panel(self, limit: Limit, key: str, model_class: str) -> str:
         """Return the store's key of a limit and of those that are always charged with it."""
@@ -340,11 +346,6 @@ def _cut(limit: Limit) -> tuple[int, int]:
 def _window_us(limit: Limit) -> int:
     """Return a window in microseconds, rounded up: no window admits too much."""
     return max(1, -(-round(limit.window * US_PER_S * NS_PER_US) // NS_PER_US))
-
-
-def _floats(numbers: Sequence[int]) -> bytes:
-    """Return whole numbers as the script reads them."""
-    return struct.pack(f"<{len(numbers)}d", *numbers)
 
 
 def _levels(group: _Group, told: Sequence[int]) -> tuple[Level, ...]:

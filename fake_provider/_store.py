@@ -63,6 +63,7 @@ class Store:
         except ValueError as error:
             raise ValueError(f"ledger={self.name!r} is no URL of a store: {error}") from None
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+        self._cut: type[Exception] = redis.ConnectionError
         self._unknown: type[Exception] = redis.exceptions.NoScriptError
         self._script = Path(__file__).with_name(_SCRIPT).read_text("utf-8")
         self._digest = ""
@@ -126,14 +127,25 @@ class Store:
         """Run the script, which a store that has started anew must be given again."""
         for _ in range(2):
             try:
-                told: list[int] = self._redis.execute_command(
-                    "EVALSHA", self._digest, len(keys), *keys, *arguments
-                )
+                told = self._sent("EVALSHA", self._digest, len(keys), *keys, *arguments)
             except self._unknown:
                 self._digest = self._redis.script_load(self._script)
             else:
                 return told
         raise self.lost("it forgets scripts at once")
+
+    def _sent(self, *words: str | int | bytes) -> list[int]:
+        """Send a command by the client's own connection, which takes half the client's time."""
+        connection = self._redis.connection
+        try:
+            connection.send_command(*words)
+            told: list[int] = connection.read_response()
+        except self._cut:
+            # A connection that went stale is made again; a second time the store is lost.
+            connection.disconnect()
+            connection.send_command(*words)
+            told = connection.read_response()
+        return told
 
     def _ask(self, ask: Callable[[], Any]) -> Any:
         """Ask the store, unless it has failed just now."""

@@ -16,6 +16,8 @@ import statistics
 import time
 from collections.abc import Callable
 
+import redis
+
 from fake_provider import Limits
 from fake_provider._shared_ledger import SharedLedger
 from fake_provider._store import Store
@@ -40,12 +42,21 @@ TOKENS_PER_S = 50_000
 WORKERS = 4
 
 
-def rate(ask: Callable[[], object], times: int) -> float:
-    """How often a second something can be asked."""
+def rate(ask: Callable[[], object], times: int, store: Store) -> tuple[float, float]:
+    """How often a second something can be asked, and the CPU seconds of client and store."""
+    spent_s = -time.process_time() - store_cpu_s(store)
     began = time.perf_counter()
     for _ in range(times):
         ask()
-    return times / (time.perf_counter() - began)
+    took = time.perf_counter() - began
+    spent_s += time.process_time() + store_cpu_s(store)
+    return times / took, times / spent_s
+
+
+def store_cpu_s(store: Store) -> float:
+    """CPU seconds of a store so far."""
+    told = store._redis.info("cpu")
+    return float(told["used_cpu_user"] + told["used_cpu_sys"])
 
 
 def moving_window(url: str) -> Callable[[], object]:
@@ -80,25 +91,28 @@ def measure(url: str, rounds: int, decisions: int) -> None:
     """Print how many a second there are of each, and their ratios."""
     store = Store(url)
     asked: dict[str, tuple[Callable[[], object], int]] = {
-        "PING": (store._redis.ping, decisions),
+        "PING": (redis.Redis.from_url(url).ping, decisions),
         "windows": (decision(SharedLedger(LIMITS, store)), decisions),
         "buckets": (decision(SharedLedger(BUCKETS, store)), decisions),
         "limits": (moving_window(url), max(1, decisions // 30)),
     }
-    rates: dict[str, list[float]] = {name: [] for name in asked}
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in asked}
     for number in range(rounds + 1):
         for name in sorted(asked, reverse=bool(number % 2)):
-            found = rate(*asked[name])
+            found = rate(*asked[name], store)
             if number:  # the first round warms up
                 rates[name].append(found)
-    typical = {name: statistics.median(values) for name, values in rates.items()}
-    for name, found in typical.items():
-        print(f"{name:8} {found:9,.0f}/s")
-    for name in ("windows", "buckets"):
-        print(
-            f"{name} / PING   {typical[name] / typical['PING']:.2f} (>= {TARGETS['ping']})   "
-            f"{name} / limits {typical[name] / typical['limits']:.0f} (>= {TARGETS['limits']:.0f})"
-        )
+    for place, per in enumerate(("s", "CPU s")):
+        typical = {
+            name: statistics.median(pair[place] for pair in pairs) for name, pairs in rates.items()
+        }
+        print("  ".join(f"{name} {found:,.0f}/{per}" for name, found in typical.items()))
+        for name in ("windows", "buckets"):
+            ping, limits = (typical[name] / typical[other] for other in ("PING", "limits"))
+            print(
+                f"    {name} / PING {ping:.2f} (>= {TARGETS['ping']})  "
+                f"{name} / limits {limits:.0f} (>= {TARGETS['limits']:.0f})"
+            )
     store.close()
 
 

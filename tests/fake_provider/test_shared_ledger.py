@@ -201,6 +201,17 @@ def test_a_store_that_starts_anew_is_lost_and_not_full_again(monkeypatch):
         shared._store.close()
 
 
+def test_a_connection_that_went_stale_is_made_again(server, store):
+    """A store that has closed an idle connection is not lost."""
+    shared = SharedLedger(Limits(requests_per_minute=2), store)
+    assert shared.admit("k", "m", Cost(1, 1), 0).admitted
+    other = Store(server.url)
+    other._redis.client_kill_filter(_type="normal", skipme=True)
+    other.close()
+    assert shared.admit("k", "m", Cost(1, 1), 0).admitted
+    assert not shared.admit("k", "m", Cost(1, 1), 0).admitted
+
+
 def test_a_correction_that_a_lost_store_was_not_told_is_told_later(store, monkeypatch):
     """It is charged before the next decision."""
     monkeypatch.setattr("fake_provider._store.PAUSE_S", 0.0)
@@ -209,7 +220,7 @@ def test_a_correction_that_a_lost_store_was_not_told_is_told_later(store, monkey
     cost = Cost(1, 90)
     charged_ns = shared.admit("k", "m", cost, 0).charged_ns
     with monkeypatch.context() as broken:
-        broken.setattr(store._redis, "execute_command", lost_connection)
+        broken.setattr(store._redis.connection, "send_command", lost_connection)
         shared.settle("k", "m", cost, charged_ns, 0)
         with pytest.raises(LedgerLost):
             shared.admit("k", "m", cost, 0)
@@ -230,7 +241,7 @@ def test_a_store_that_failed_just_now_is_not_asked_again_at_once(store, monkeypa
         raise ConnectionError("cut")
 
     shared.admit("k", "m", Cost(1, 1), 0)
-    monkeypatch.setattr(store._redis, "execute_command", cut)
+    monkeypatch.setattr(store._redis.connection, "send_command", cut)
     for _ in range(5):
         with pytest.raises(LedgerLost, match="cut"):
             shared.admit("k", "m", Cost(1, 1), 0)
