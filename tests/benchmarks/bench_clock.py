@@ -2,16 +2,20 @@
 
 Run from the checkout: `python -m tests.benchmarks.bench_clock`. Figures are CPU time of the whole
 process, so that a busy machine does not count; of waiting the least of some runs, with what ten
-times the callers cost.
+times the callers cost. Beside the tasks under the clock stand the same tasks on a plain loop of
+asyncio whose selector adds its timeout to a number instead of waiting: what asyncio and the garbage
+collector take for themselves, which grows faster than the number of tasks.
 """
 
 from __future__ import annotations
 
 import asyncio
+import selectors
 import statistics
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import anthropic
 import freezegun
@@ -29,17 +33,44 @@ LOADED = (anthropic, openai)  # imported, because freezegun looks through every 
 now = time.process_time
 
 
-def sleep_in_tasks(count: int) -> None:
+class Jumping(selectors.DefaultSelector):
+    """A selector that never waits."""
+
+    now_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Add the timeout to the number that its loop takes for the time."""
+        self.now_s += max(0.0, timeout or 0.0)
+        return super().select(0)
+
+
+def jumping_loop() -> asyncio.AbstractEventLoop:
+    """A plain loop of asyncio without a wait."""
+    selector = Jumping()
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = lambda: selector.now_s  # type: ignore[method-assign]
+    return loop
+
+
+async def tasks_that_sleep(count: int) -> None:
     """Let so many tasks sleep, each ten times."""
 
     async def task(number: int) -> None:
         for _ in range(TASK_SLEEPS):
             await asyncio.sleep(1 + number % 7)
 
-    async def main() -> None:
-        await asyncio.gather(*(task(number) for number in range(count)))
+    await asyncio.gather(*(task(number) for number in range(count)))
 
-    asyncio.run(main())
+
+def sleep_in_tasks(count: int) -> None:
+    """Let tasks sleep under the clock."""
+    asyncio.run(tasks_that_sleep(count))
+
+
+def sleep_in_plain_tasks(count: int) -> None:
+    """Let tasks sleep in a plain loop."""
+    with asyncio.Runner(loop_factory=jumping_loop) as runner:
+        runner.run(tasks_that_sleep(count))
 
 
 def sleep_in_threads(count: int) -> None:
@@ -57,8 +88,8 @@ def sleep_in_threads(count: int) -> None:
 
 
 def seconds_of(work: Callable[[int], None], count: int) -> float:
-    """Return the CPU seconds that some callers take under a clock."""
-    with VirtualClock():
+    """Return the CPU seconds that some callers take, under a clock unless they are plain."""
+    with nullcontext() if work is sleep_in_plain_tasks else VirtualClock():
         began = now()
         work(count)
         return now() - began
@@ -68,9 +99,10 @@ def waiting(name: str, work: Callable[[int], None], count: int, sleeps: int) -> 
     """Print what waiting costs, and how it grows."""
     small = min(seconds_of(work, count // 10) for _ in range(3))
     large = min(seconds_of(work, count) for _ in range(2))
+    bound = "" if work is sleep_in_plain_tasks else f" (at most {MOST_GROWTH:g})"
     print(
         f"{count:6,} {name:8} {large:6.2f} s, {count * sleeps / large:9,.0f} wake-ups/s, "
-        f"{large / small:5.1f} times {count // 10:,} (at most {MOST_GROWTH:g})"
+        f"{large / small:5.1f} times {count // 10:,}{bound}"
     )
 
 
@@ -143,6 +175,7 @@ def main() -> None:
     opening()
     outside()
     waiting("tasks", sleep_in_tasks, TASKS, TASK_SLEEPS)
+    waiting("plain", sleep_in_plain_tasks, TASKS, TASK_SLEEPS)
     waiting("threads", sleep_in_threads, THREADS, THREAD_SLEEPS)
 
 
