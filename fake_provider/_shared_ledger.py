@@ -9,79 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from fake_provider._kept import NS_PER_US, Kept, check_shared, kept_as, window_us
 from fake_provider._ledger import charged_by
-from fake_provider._limit import BUCKETS
 from fake_provider._limiters import Decision, Level, decide, refusal
 from fake_provider._store import LedgerLost, Store
-from fake_provider._tokens import Price, price, settled_price
 
 if TYPE_CHECKING:
     from fake_provider._limit import Limit
     from fake_provider._tokens import Cost
     from fake_provider._wire._shapes import Endpoint
-
-US_PER_S = 1_000_000
-NS_PER_US = 1_000
-SHARED = ("sliding-window", *BUCKETS)
-# Numbers of a script are floats, which hold whole numbers exactly below 2^53; a bucket may be
-# overdrawn, and a window holds refusals too.
-MOST_UNITS = 10**12
-MOST_PARTS = 2**50
-_NEVER = -1
-
-
-class _Kept(NamedTuple):
-    """One limit as a store keeps it.
-
-    Args:
-        limit: The limit.
-        parts: Parts that a unit of a bucket is cut into; 0 for a window.
-        gain: Parts that a microsecond adds to it.
-        charged: What an attempt is charged at admission.
-        settled: What it is charged once its answer has ended; None if nothing changes.
-    """
-
-    limit: Limit
-    parts: int
-    gain: int
-    charged: Price
-    settled: Price | None
-
-    @property
-    def fixed(self) -> tuple[int, int, int, int]:
-        """What the script is told of it each time."""
-        floor = -self.limit.capacity if self.limit.floor is None else self.limit.floor
-        return (self.limit.capacity, self.parts, self.gain, floor * self.parts)
-
-    def booked(self, cost: int) -> int:
-        """Return the units that a refused attempt is charged."""
-        if not self.limit.charge_rejected:
-            return 0
-        share = round(self.limit.charge_rejected * cost)
-        return share if self.parts else min(share, self.limit.capacity)
-
-    def room(self, left: int) -> int:
-        """Return what is left in the limit's unit."""
-        return left // self.parts if self.parts else left
-
-    def level(self, left: int, full_us: int) -> Level:
-        """Return its level."""
-        if not self.parts:
-            return Level(self.limit, max(0, left), full_us * NS_PER_US)
-        full_ns = self._until_ns(self.limit.capacity * self.parts - left)
-        return Level(self.limit, max(0, left // self.parts), full_ns)
-
-    def wait_ns(self, cost: int, left: int, wait_us: int) -> int | None:
-        """Return the nanoseconds until a cost fits, None if it never can."""
-        if wait_us == _NEVER or cost > self.limit.capacity:
-            return None
-        if not self.parts:
-            return wait_us * NS_PER_US
-        return self._until_ns(cost * self.parts - left) if cost else 0
-
-    def _until_ns(self, missing: int) -> int:
-        """Return the nanoseconds, rounded up, in which a bucket gains so many parts."""
-        return -(-missing * NS_PER_US // self.gain) if missing > 0 else 0
 
 
 class _Group(NamedTuple):
@@ -97,7 +33,7 @@ class _Group(NamedTuple):
 
     keys: tuple[str, ...]
     fixed: bytes
-    kept: tuple[_Kept, ...]
+    kept: tuple[Kept, ...]
     order: tuple[int, ...]
     pack: Callable[..., bytes]
 
@@ -256,9 +192,9 @@ class SharedLedger:
         keys, fixed, kept, places = [f"{self._prefix}:epoch"], [], [], []
         for name, limits in panels.items():
             keys.append(name)
-            rows = [_kept(limit) for _, limit in limits]
+            rows = [kept_as(limit) for _, limit in limits]
             settles = any(row.settled is not None for row in rows)
-            fixed += [len(rows), 0 if rows[0].parts else _window_us(rows[0].limit), settles]
+            fixed += [len(rows), 0 if rows[0].parts else window_us(rows[0].limit), settles]
             for row in rows:
                 fixed += row.fixed
             kept += rows
@@ -305,47 +241,6 @@ def store_for(url: str | None, clock: str, limits: Iterable[Limit]) -> Store | N
         )
     check_shared(limits)
     return store
-
-
-def check_shared(limits: Iterable[Limit]) -> None:
-    """Raise for a limit that no store keeps.
-
-    Raises:
-        ValueError: There is one; the message names it and what is allowed.
-    """
-    for limit in limits:
-        if limit.kind == "concurrent" or limit.algorithm not in SHARED:
-            raise ValueError(
-                f"a shared ledger keeps limits on requests and tokens by {', '.join(SHARED)}, "
-                f"got {limit}"
-            )
-        parts, _ = _cut(limit)
-        units = max(limit.capacity, -(limit.floor or 0))
-        if units > MOST_UNITS or units * parts > MOST_PARTS:
-            raise ValueError(
-                f"a shared ledger cannot keep {limit} exactly: state it in rounder numbers, or as "
-                f"a sliding window of at most {MOST_UNITS:,} {limit.unit}"
-            )
-
-
-def _kept(limit: Limit) -> _Kept:
-    """Return a limit as a store keeps it."""
-    parts, gain = _cut(limit)
-    return _Kept(limit, parts, gain, price(limit), settled_price(limit))
-
-
-def _cut(limit: Limit) -> tuple[int, int]:
-    """Return the parts of a bucket's unit, and those that it gains in a microsecond."""
-    if not limit.refills:
-        return 0, 0
-    parts = max(1, round(limit.per * US_PER_S))
-    common = math.gcd(parts, limit.amount)
-    return parts // common, limit.amount // common
-
-
-def _window_us(limit: Limit) -> int:
-    """Return a window in microseconds, rounded up: no window admits too much."""
-    return max(1, -(-round(limit.window * US_PER_S * NS_PER_US) // NS_PER_US))
 
 
 def _levels(group: _Group, told: Sequence[int]) -> tuple[Level, ...]:
