@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -57,14 +58,34 @@ def threads() -> list[int]:
 
 
 def has_children() -> bool:
-    """Whether this process has child processes, running or not yet waited for."""
+    """Whether this process has child processes, running or not yet waited for.
+
+    Those with which `multiprocessing` keeps house live for as long as this one, and answer nobody.
+    """
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except (AttributeError, ChildProcessError):
         return False
     except OSError as error:
         return error.errno != errno.ECHILD
-    return True
+    keepers = _housekeepers()
+    return not keepers or not _children() <= keepers
+
+
+def _housekeepers() -> set[int]:
+    """The process numbers of the children that `multiprocessing` keeps for itself."""
+    tracker = getattr(
+        sys.modules.get("multiprocessing.resource_tracker"), "_resource_tracker", None
+    )
+    server = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
+    found = (getattr(tracker, "_pid", None), getattr(server, "_forkserver_pid", None))
+    return {pid for pid in found if pid is not None}
+
+
+def _children() -> set[int]:
+    """The process numbers of all children; that of nobody where they are not told."""
+    lists = [_read(thread, "children") for thread in threads()]
+    return {int(pid) for line in lists for pid in line.split()} or {-1}
 
 
 def _read(native_id: int, name: str) -> str:

@@ -74,7 +74,7 @@ def test_garbage_is_no_hint(headers):
 @pytest.mark.parametrize(("headers", "seconds", "form"), FORMS)
 def test_a_scripted_hint_is_recorded_as_it_is_read(headers, seconds, form):
     """The trace holds what the client was told, zero and past instants too."""
-    with FakeProvider() as provider:
+    with FakeProvider(start=WALL_NS / NS) as provider:
         provider.script([Fault(headers=headers)])
         with pytest.raises(anthropic.RateLimitError):
             ask()

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from email.utils import formatdate
 from functools import cache
@@ -326,7 +327,7 @@ def refused(subject: Subject, fault: Callable[[Any], Fault]) -> tuple[list[float
 
 def dated(arrival: Any) -> Fault:
     """Return a refusal that names an instant 20 s after it."""
-    return Fault(headers={"retry-after": formatdate(1_767_225_600 + arrival.at + 20, usegmt=True)})
+    return Fault(headers={"retry-after": formatdate(time.time() + 20, usegmt=True)})
 
 
 def observe(name: str) -> dict[str, Any]:

@@ -183,6 +183,25 @@ def test_a_process_pool_takes_no_virtual_time():
         assert clock.elapsed() < 1.0
 
 
+def test_the_housekeepers_of_multiprocessing_are_no_children():
+    """Its resource tracker, which lives as long as the process, takes nobody's time; others do."""
+    code = """
+import multiprocessing.resource_tracker, subprocess, sys
+from fake_provider.virtual_time import _kernel
+said = [_kernel.has_children()]
+multiprocessing.resource_tracker.ensure_running()
+said.append(_kernel.has_children())
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+said.append(_kernel.has_children())
+child.communicate(b"end")
+said.append(_kernel.has_children())
+print(*said)
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "False False True False\n"
+
+
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_is_real():
     """A child forked under a clock has real time; its parent goes on in virtual time."""
