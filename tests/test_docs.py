@@ -147,6 +147,7 @@ RUNS = {
         as_={"pipeline/patient.py": "pipeline.py"},
         args=("--ratelimit-baseline=known.json",),
     ),
+    "existing": Run(("existing",), failed=1, args=("--ratelimit-gate",)),
     "suites": Run(("suites/test_unittest.py", "suites/test_helpers.py"), passed=4),
 }
 # Scripts of one folder by the run's name, each with its arguments, run one after the other.
