@@ -246,7 +246,8 @@ def test_a_failing_thread_ends_like_any_other(monkeypatch):
 
 def test_finalizers_may_use_locks(monkeypatch):
     """``__del__`` that sets events and takes locks runs anywhere, also inside the scheduler."""
-    shared = threading.Lock()
+    # Reentrant: its own thread may hold it, which no other lock survives anywhere.
+    shared = threading.RLock()
     collected = []
 
     class Cyclic:
