@@ -12,6 +12,7 @@ from . import _kernel, _real
 from . import _participants as states
 from ._participants import ASKED_PATIENCE_S, BLOCKED_PATIENCE_S, COMPUTING_PATIENCE_S
 from ._stacks import is_at_debugger
+from ._units import seconds
 
 if TYPE_CHECKING:
     from ._dispatcher import Dispatcher
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 TICK_S: Final = 0.025
 BLOCKED_TICKS: Final = 2  # ticks in one system call that mean blocking
 LOCKED_TICKS: Final = 12  # ticks in a lock: it may be the interpreter's, on a machine under load
-COMPUTING_S: Final = 1.0  # how long a participant may compute while others could run
+# How long a participant may compute while others could run, in seconds of its processor: one that a
+# busy machine does not let run keeps the baton, or a run would depend on the machine's load.
+COMPUTING_S: Final = 1.0
 LOCKED_OUTSIDE_S: Final = 0.1  # when nobody runs and older threads wait for locks: a deadlock
 SILENT_OUTSIDE_S: Final = 10.0  # when nobody runs and the outside does not answer: a deadlock
 BUSY_NS: Final = 200_000  # processor time in a tick that means computing
@@ -36,7 +39,7 @@ class Watchdog:
         self.ident = self.native_id = 0
         self._seen: tuple[Participant | None, int] = (None, -1)
         self._since = 0.0
-        self._cpu_ns = 0
+        self._began_cpu_ns = self._cpu_ns = 0
         self._quiet_ticks = 0
 
     def start(self) -> None:
@@ -67,6 +70,7 @@ class Watchdog:
             self._since = now
             self._quiet_ticks = 0
             self._cpu_ns = 0 if holder is None else _kernel.cpu_ns_of(holder.native_id)
+            self._began_cpu_ns = self._cpu_ns
         elif holder is not None:
             self._look_at_holder(holder, pulse, now)
         if holder is None:
@@ -83,7 +87,9 @@ class Watchdog:
         if computes:
             self._quiet_ticks = 0
             allowed_s = COMPUTING_S if scheduler.room.ready else COMPUTING_PATIENCE_S
-            gives_up = now - self._since > allowed_s
+            # Where the kernel does not tell the processor's time, the real one has to do.
+            used_s = seconds(cpu_ns - self._began_cpu_ns) if cpu_ns else now - self._since
+            gives_up = used_s > allowed_s
         else:
             self._quiet_ticks += 1
             needed = BLOCKED_TICKS if state is _kernel.CALL else LOCKED_TICKS

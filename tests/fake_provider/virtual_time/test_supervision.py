@@ -10,6 +10,7 @@ import os
 import pdb
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -179,6 +180,39 @@ def test_time_moves_on_when_patience_ends(pipe):
 
     with pytest.warns(VirtualTimeWarning, match=r"time moved while thread .*os\.read"):
         run()
+
+
+@pytest.mark.parametrize(
+    ("used_ms", "gives_up"), [(1, False), (2_000, True)], ids=["starved", "computing"]
+)
+def test_a_thread_that_a_busy_machine_does_not_let_run_keeps_the_baton(
+    monkeypatch, used_ms, gives_up
+):
+    """A holder that can run loses the baton by the processor's time that it uses, not by ours."""
+    used_ns, times, taken = iter([0, used_ms * 1_000_000]), iter([0.0, 3_600.0]), []
+    kernel = SimpleNamespace(
+        RUNNING="running",
+        state_of=lambda _: "running",
+        cpu_ns_of=lambda _: 5_000_000_000 + next(used_ns),
+    )
+    monkeypatch.setattr(_watchdog, "_kernel", kernel)
+    monkeypatch.setattr(_watchdog, "_real", SimpleNamespace(monotonic=lambda: next(times)))
+    holder = SimpleNamespace(inside=False, native_id=0, ident=0)
+    room = SimpleNamespace(ready=[holder], can_go_on=lambda: True)
+    scheduler = contextlib.nullcontext()
+    for name, value in {
+        "mutex": contextlib.nullcontext(),
+        "holder": holder,
+        "entries": 1,
+        "inbox": (),
+        "room": room,
+    }.items():
+        setattr(scheduler, name, value)
+    watchdog = _watchdog.Watchdog(scheduler)
+    monkeypatch.setattr(watchdog, "_take_baton", lambda one, **_: taken.append(one))
+    watchdog._look()
+    watchdog._look()
+    assert taken == [holder] * gives_up
 
 
 def test_time_stands_still_at_a_debugger_s_prompt(pipe, monkeypatch):
