@@ -17,9 +17,6 @@ Kind = Literal["error"] | Breakage | Name
 KINDS = ("error", *get_args(Breakage), *NAMES)
 USUAL_STATUS = 429
 
-# What an error event in a stream calls an overload (the same sources).
-OVERLOAD_CODES = frozenset({"overloaded_error", "server_is_overloaded", "server_overloaded"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:

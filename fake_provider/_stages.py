@@ -11,25 +11,25 @@ from fake_provider._attempt import Attempt
 from fake_provider._counting import Counting
 from fake_provider._events import error_event
 from fake_provider._exchange import Exchange
-from fake_provider._faults import OVERLOAD_CODES, Fault, error_code, overridden
+from fake_provider._faults import Fault, error_code, overridden
 from fake_provider._hints import HintStyle, names_reset, read_hint
 from fake_provider._intake import Intake, Watcher
 from fake_provider._ledger import Ledger
 from fake_provider._limits import Limits
 from fake_provider._lineage import Lineage
 from fake_provider._peers import Peer
+from fake_provider._reasons import note_failure, note_fault
 from fake_provider._recorder import NS, Record
 from fake_provider._replies import Replies
 from fake_provider._script import Arrival, Script, ask_scripts
 from fake_provider._service import ServiceTime
 from fake_provider._shared_ledger import SharedLedger
 from fake_provider._store import LedgerLost, Store
-from fake_provider._terminal import TERMINAL_CODES, is_terminal
+from fake_provider._terminal import is_terminal
 from fake_provider._tokens import Cost, CostModel
 from fake_provider._waits import Scope
 from fake_provider._wire import Dialect
 from fake_provider._wire._answer import PLAIN
-from fake_provider._wire._named import TERMINAL
 from fake_provider._wire._shapes import (
     Ask,
     BadRequest,
@@ -40,7 +40,6 @@ from fake_provider._wire._shapes import (
     Shelf,
 )
 
-OVERLOADED = frozenset({503, 529})
 # Why an attempt is refused whose limits cannot be asked.
 LOST = "ledger-lost"
 
@@ -226,10 +225,10 @@ class Stages:
             )
             event = error_event(reply.content) if reply.stream else None
             if event is not None:
-                self._note_failure(record, error_code(event))
+                note_failure(record, error_code(event))
             return reply
         reply = overridden(self._replies.failed(dialect, ask, cost, fault, wall_ns), fault)
-        self._note_fault(record, fault, error_code(reply.content))
+        note_fault(record, fault, error_code(reply.content))
         return reply
 
     def _break(
@@ -239,24 +238,8 @@ class Stages:
         if fault.kind in ("cut", "garbage"):
             record.reason = fault.kind
         elif not fault.breaks and reply.stream:
-            self._note_fault(record, fault, fault.code)
+            note_fault(record, fault, fault.code)
         return self._replies.broken(dialect, ask, reply, fault)
-
-    def _note_fault(self, record: Record, fault: Fault, code: str | None) -> None:
-        """Note why an attempt fails: by the code of a bill that no wait pays, or by its status."""
-        self._note_failure(record, code)
-        if record.terminal:
-            return
-        if fault.name in TERMINAL:
-            record.reason, record.terminal = fault.name, True
-        elif fault.name == "overloaded" or fault.status in OVERLOADED:
-            record.reason = "overloaded"
-
-    def _note_failure(self, record: Record, code: str | None) -> None:
-        """Note why an attempt fails, as far as the code of the error tells."""
-        record.reason = "overloaded" if code in OVERLOAD_CODES else "scripted"
-        if code in TERMINAL_CODES:
-            record.reason, record.terminal = code, True
 
     def _count(
         self,

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from fake_provider._attempt import UNNAMED, Attempt
+from fake_provider._attempt import Attempt
 from fake_provider._limits import Limits
 from fake_provider._lines import (
     AS_ENDED,
@@ -19,6 +19,7 @@ from fake_provider._lines import (
     parse_attempt,
     parse_header,
 )
+from fake_provider._merging import merged
 
 _HEADER_FIELDS = ("clock", "resolution", "ended_at", "started_at", "seed", "stopped", "elsewhere")
 
@@ -239,30 +240,8 @@ class Trace:
         if len(traces) == 1:
             return traces[0]
         began_at = min(trace.started_at for trace in traces)
-        attempts: list[Attempt] = []
-        calls = 0
-        for number, trace in enumerate(traces, start=1):
-            later_s = trace.started_at - began_at
-            moved = [
-                replace(
-                    attempt.later(later_s),
-                    call=attempt.call + calls,
-                    unit=f"{attempt.unit}@{number}",
-                    caller=attempt.caller.replace(UNNAMED, f"server {number} {UNNAMED}", 1)
-                    if attempt.caller.startswith(UNNAMED)
-                    else attempt.caller,
-                )
-                for attempt in trace.attempts
-            ]
-            attempts += moved
-            calls = max((attempt.call + 1 for attempt in moved), default=calls)
-        attempts.sort(key=lambda attempt: attempt.arrived_at)
-        numbers: dict[int, int] = {}
         return cls(
-            attempts=tuple(
-                replace(each, index=index, call=numbers.setdefault(each.call, len(numbers)))
-                for index, each in enumerate(attempts)
-            ),
+            attempts=merged([(trace.started_at - began_at, trace.attempts) for trace in traces]),
             limits=traces[0].limits,
             clock="real" if any(trace.clock == "real" for trace in traces) else "virtual",
             resolution=max(trace.resolution for trace in traces),

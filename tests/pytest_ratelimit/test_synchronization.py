@@ -13,7 +13,8 @@ from fake_provider._trace import Trace
 from pytest_ratelimit._checks import Judgement, Policy, judge
 from pytest_ratelimit._checks._digest import Digest
 from pytest_ratelimit._checks._jitter import measure_jitter
-from pytest_ratelimit._checks._waves import _disjoint, _Span, measure_waves
+from pytest_ratelimit._checks._scan import Span, _disjoint
+from pytest_ratelimit._checks._waves import measure_waves
 from tests.pytest_ratelimit import delays
 from tests.pytest_ratelimit.scenarios import SMALL, cold_start, probe, replay
 from tests.pytest_ratelimit.simulation import Simulation, attempt, chains, refusal, trace_of
@@ -203,7 +204,7 @@ def test_disjoint_spans_are_those_of_a_plain_search(seed: int) -> None:
     for _ in range(200):
         start = rng.randrange(100)
         length = rng.randrange(3, 15)
-        spans.append(_Span(start, start + length, rng.randrange(3, length + 1), 9, 0.0, -1.0))
+        spans.append(Span(start, start + length, rng.randrange(3, length + 1), 9, 0.0, -1.0))
     taken: set[int] = set()
     expected = []
     for span in sorted(spans, key=lambda s: (-s.callers, s.width, s.start)):
