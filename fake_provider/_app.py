@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fake_provider._errors import AttemptLimit, ProviderError, UnansweredRequest
 from fake_provider._inbound import received
 from fake_provider._wire import DIALECTS
-from fake_provider._wire._shapes import Chunk, Ids, Reply
+from fake_provider._wire._shapes import Chunk, Failure, Ids, Reply
 
 if TYPE_CHECKING:
     from fake_provider._delivery import Exchange
@@ -170,7 +170,7 @@ class App:
         message = f"Request exceeds the maximum size of {self._most_body:,} bytes"
         if dialect is None:
             return _plain(413, message)
-        return dialect.error(413, None, message, self._ids, time.time_ns())
+        return dialect.error(Failure(413, message=message), self._ids, time.time_ns())
 
     def _failed(
         self, dialect: Dialect | None, method: str, path: str, error: BaseException
@@ -186,7 +186,9 @@ class App:
         retry = (("x-should-retry", "false"),)
         if dialect is None:
             return _plain(status, str(error), retry)
-        return dialect.error(status, None, str(error), self._ids, time.time_ns(), retry)
+        return dialect.error(
+            Failure(status, message=str(error), headers=retry), self._ids, time.time_ns()
+        )
 
 
 def _by_prefix(path: str) -> tuple[Dialect | None, str]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from fake_provider._faults import broken
 from fake_provider._tokens import price
-from fake_provider._wire._named import coded, named_reply
-from fake_provider._wire._shapes import NO_HINT, Hint, Moment, Refusal, Usage
+from fake_provider._wire._named import named_failure, named_reply
+from fake_provider._wire._shapes import NO_HINT, Failure, Hint, Moment, Refusal, Usage
 
 if TYPE_CHECKING:
     from fake_provider._faults import Fault
@@ -72,24 +72,24 @@ class Replies:
 
     def malformed(self, dialect: Dialect, error: BadRequest, wall_ns: int) -> Reply:
         """Return what is wrong with a request."""
-        return dialect.error(error.status, error.kind, error.message, self._ids, wall_ns)
+        return dialect.error(Failure(error.status, error.kind, error.message), self._ids, wall_ns)
 
     def lost(self, dialect: Dialect, error: Exception, wall_ns: int) -> Reply:
         """Return that the limits cannot be asked."""
-        return dialect.error(503, None, f"fake-provider: {error}", self._ids, wall_ns)
+        return dialect.error(Failure(503, message=f"fake-provider: {error}"), self._ids, wall_ns)
 
     def failed(self, dialect: Dialect, ask: Ask, cost: Cost, fault: Fault, wall_ns: int) -> Reply:
         """Return the dialect's error of a fault's status and code, or of its name."""
         if fault.name is not None:
             tokens = cost.input_tokens + cost.allowed_tokens
             return named_reply(dialect, fault.name, Moment(ask, (), self._ids, wall_ns), tokens)
-        return dialect.error(fault.status, fault.code, None, self._ids, wall_ns)
+        return dialect.error(Failure(fault.status, fault.code), self._ids, wall_ns)
 
     def broken(self, dialect: Dialect, ask: Ask, reply: Reply, fault: Fault) -> Reply:
         """Return an answer with a fault in its middle."""
-        status, code = fault.status, fault.code
+        failure = Failure(fault.status, fault.code)
         if fault.name is not None:
-            status, code = coded(dialect, fault.name)
+            failure = named_failure(dialect, fault.name)
         return broken(
-            reply, fault, lambda sent: dialect.stream_error(ask, status, code, self._ids, sent)
+            reply, fault, lambda sent: dialect.stream_error(ask, failure, self._ids, sent)
         )

@@ -20,8 +20,7 @@ from fake_provider._wire._anthropic_headers import envelope, limit_headers, requ
 from fake_provider._wire._anthropic_managed import is_managed, managed_body
 from fake_provider._wire._anthropic_message import events, message
 from fake_provider._wire._headers import Headers, override, retry_after
-from fake_provider._wire._named import Coded
-from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
+from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Failure, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,12 +65,12 @@ class Anthropic:
         "ANTHROPIC_API_KEY": "sk-ant-fake-provider",
         "ANTHROPIC_BASE_URL": "https://api.anthropic.com",
     }
-    named: Mapping[Name, Coded] = {
-        "acceleration": Coded(429, "ramp_limit_exceeded"),
-        "insufficient-quota": Coded(400, "credit_balance_too_low"),
-        "overloaded": Coded(529),
-        "spend-cap": Coded(429, "enforced_spend_limit_reached"),
-        "too-large": Coded(413),
+    named: Mapping[Name, Failure] = {
+        "acceleration": Failure(429, "ramp_limit_exceeded"),
+        "insufficient-quota": Failure(400, "credit_balance_too_low"),
+        "overloaded": Failure(529),
+        "spend-cap": Failure(429, "enforced_spend_limit_reached"),
+        "too-large": Failure(413),
     }
 
     def owns(self, path: str) -> bool:
@@ -136,7 +135,7 @@ class Anthropic:
         try:
             body = managed_body(request, shelf, ids, wall_ns)
         except BadRequest as error:
-            return self.error(error.status, error.kind, error.message, ids, wall_ns)
+            return self.error(Failure(error.status, error.kind, error.message), ids, wall_ns)
         return _json_reply(200, body, request_id(ids), (), ids, wall_ns)
 
     def counted(self, moment: Moment, input_tokens: int) -> Reply:
@@ -165,16 +164,9 @@ class Anthropic:
         headers = (*limit_headers(moment.levels, moment.wall_ns), ("x-should-retry", "false"))
         return _json_reply(413, body, request, headers, moment.ids, moment.wall_ns)
 
-    def error(
-        self,
-        status: int,
-        kind: str | None,
-        message: str | None,
-        ids: Ids,
-        wall_ns: int,
-        headers: Headers = (),
-    ) -> Reply:
+    def error(self, failure: Failure, ids: Ids, wall_ns: int) -> Reply:
         """Return any other error; `kind` is an error type, or the code of a special 429."""
+        status, kind, message, headers = failure
         request = request_id(ids)
         kind = kind or error_type(status)
         body = error_body(status, kind, message or default_message(status, kind, wall_ns), request)
@@ -183,15 +175,9 @@ class Anthropic:
         reply = _json_reply(status, body, request, advice, ids, wall_ns)
         return Reply(status, override(reply.headers, headers), reply.chunks)
 
-    def stream_error(
-        self,
-        ask: Ask,  # noqa: ARG002
-        status: int,
-        kind: str | None,
-        ids: Ids,
-        sent: int,  # noqa: ARG002
-    ) -> Chunk:
+    def stream_error(self, ask: Ask, failure: Failure, ids: Ids, sent: int) -> Chunk:  # noqa: ARG002
         """Return the `error` event, after which the connection closes."""
+        status, kind, *_ = failure
         return error_event(status, kind, request_id(ids))
 
 

@@ -20,13 +20,12 @@ from fake_provider._wire._headers import (
     retry_after,
     wait_ns,
 )
-from fake_provider._wire._named import Coded
 from fake_provider._wire._openai import OpenAI
 from fake_provider._wire._openai_ask import asked
 from fake_provider._wire._openai_errors import named_error
 from fake_provider._wire._openai_headers import stated_levels
 from fake_provider._wire._openai_paths import FAMILY, MANAGED, first_part, form_of
-from fake_provider._wire._shapes import Ask, BadRequest, Reply
+from fake_provider._wire._shapes import Ask, BadRequest, Failure, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +72,7 @@ class Azure(OpenAI):
         "AZURE_OPENAI_ENDPOINT": "https://fake-provider.openai.azure.com",
         "OPENAI_API_VERSION": "2024-10-21",
     }
-    named: Mapping[Name, Coded] = {"overloaded": Coded(503)}
+    named: Mapping[Name, Failure] = {"overloaded": Failure(503)}
 
     def owns(self, path: str) -> bool:
         """Return True for a path of a deployment, and for any behind the dialect's name."""

@@ -25,8 +25,7 @@ from fake_provider._wire._headers import (
     retry_after,
     wait_ns,
 )
-from fake_provider._wire._named import Coded
-from fake_provider._wire._shapes import BadRequest, Chunk, Reply
+from fake_provider._wire._shapes import BadRequest, Chunk, Failure, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,9 +95,9 @@ class Bedrock:
         "ANTHROPIC_BEDROCK_BASE_URL": "https://bedrock-runtime.us-east-1.amazonaws.com",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "https://bedrock-runtime.us-east-1.amazonaws.com",
     }
-    named: Mapping[Name, Coded] = {
-        "insufficient-quota": Coded(400, "ServiceQuotaExceededException"),
-        "overloaded": Coded(503),
+    named: Mapping[Name, Failure] = {
+        "insufficient-quota": Failure(400, "ServiceQuotaExceededException"),
+        "overloaded": Failure(503),
     }
 
     def owns(self, path: str) -> bool:
@@ -147,7 +146,7 @@ class Bedrock:
 
     def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
         """Return that there is no such operation: none is answered."""
-        return self.error(404, "UnknownOperationException", "", ids, wall_ns)
+        return self.error(Failure(404, "UnknownOperationException", ""), ids, wall_ns)
 
     def counted(self, moment: Moment, input_tokens: int) -> Reply:
         """Return the count of input tokens."""
@@ -156,43 +155,29 @@ class Bedrock:
     def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the ThrottlingException, which names no wait unless a header is asked for."""
         return self.error(
-            429,
-            None,
-            _refusal(refusal.limit),
+            Failure(
+                429, message=_refusal(refusal.limit), headers=_waits(refusal.hint, moment.wall_ns)
+            ),
             moment.ids,
             moment.wall_ns,
-            _waits(refusal.hint, moment.wall_ns),
         )
 
     def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the ThrottlingException of any refusal: the API does not tell them apart."""
-        return self.error(429, None, _refusal(refusal.limit), moment.ids, moment.wall_ns)
+        return self.error(Failure(429, message=_refusal(refusal.limit)), moment.ids, moment.wall_ns)
 
-    def error(
-        self,
-        status: int,
-        kind: str | None,
-        message: str | None,
-        ids: Ids,
-        wall_ns: int,
-        headers: Headers = (),
-    ) -> Reply:
+    def error(self, failure: Failure, ids: Ids, wall_ns: int) -> Reply:
         """Return any other error; `kind` is the name of an exception."""
+        status, kind, message, headers = failure
         kind = kind or _kind(status)
         told = _message(status, kind) if message is None else message
         body = json.dumps({"message": told}, separators=(",", ":")).encode()
         reply = _reply(status, body, ids, wall_ns, (("x-amzn-errortype", kind),))
         return Reply(status, override(reply.headers, headers), reply.chunks)
 
-    def stream_error(
-        self,
-        ask: Ask,  # noqa: ARG002
-        status: int,
-        kind: str | None,
-        ids: Ids,  # noqa: ARG002
-        sent: int,  # noqa: ARG002
-    ) -> Chunk:
+    def stream_error(self, ask: Ask, failure: Failure, ids: Ids, sent: int) -> Chunk:  # noqa: ARG002
         """Return the frame of an exception, which begins with a small letter there."""
+        status, kind, *_ = failure
         kind = kind or _kind(status)
         return Chunk(exception(kind[0].lower() + kind[1:], _message(status, kind)))
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fake_provider._wire._compatible import Compatible, compact
-from fake_provider._wire._named import Coded
-from fake_provider._wire._shapes import BadRequest
+from fake_provider._wire._shapes import BadRequest, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,9 +52,9 @@ class DeepSeek(Compatible):
     names_wait = False
     states_limits = False
     comment = b": keep-alive\n\n"
-    named: Mapping[Name, Coded] = {
-        "insufficient-quota": Coded(402),
-        "overloaded": Coded(503),
+    named: Mapping[Name, Failure] = {
+        "insufficient-quota": Failure(402),
+        "overloaded": Failure(503),
     }
 
     def keyless(self) -> BadRequest:

@@ -18,12 +18,12 @@ from fake_provider._wire._vertex import Vertex
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-    from fake_provider._wire._headers import Headers
-    from fake_provider._wire._named import Coded, Name
+    from fake_provider._wire._named import Name
     from fake_provider._wire._shapes import (
         Ask,
         Chunk,
         Content,
+        Failure,
         Ids,
         Moment,
         Refusal,
@@ -54,7 +54,7 @@ class Dialect(Protocol):
         """The variables that its SDK reads, with the official base URL and a key of no use."""
 
     @property
-    def named(self) -> Mapping[Name, Coded]:
+    def named(self) -> Mapping[Name, Failure]:
         """The errors that a script calls by name, by that name; not those of every dialect."""
 
     def owns(self, path: str) -> bool:
@@ -101,33 +101,21 @@ class Dialect(Protocol):
     def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the refusal of a cost above the limit's capacity, which names no wait."""
 
-    def error(
-        self,
-        status: int,
-        kind: str | None,
-        message: str | None,
-        ids: Ids,
-        wall_ns: int,
-        headers: Headers = (),
-    ) -> Reply:
+    def error(self, failure: Failure, ids: Ids, wall_ns: int) -> Reply:
         """Return any other error, in the dialect's shape.
 
         Args:
-            status: HTTP status.
-            kind: The dialect's error type or code; the usual one of the status if None.
-            message: What is wrong; the provider's usual wording if None.
+            failure: The error.
             ids: Source of identifiers.
             wall_ns: POSIX nanoseconds now.
-            headers: Headers to add, or to put in place of the dialect's own.
         """
 
-    def stream_error(self, ask: Ask, status: int, kind: str | None, ids: Ids, sent: int) -> Chunk:
+    def stream_error(self, ask: Ask, failure: Failure, ids: Ids, sent: int) -> Chunk:
         """Return an error as an event inside a stream whose status line was 200.
 
         Args:
             ask: What was asked for.
-            status: The status that it would have had.
-            kind: The dialect's error type or code; the usual one of the status if None.
+            failure: The error, with the status that it would have had.
             ids: Source of identifiers.
             sent: Chunks of the stream that have been sent before.
         """

@@ -20,9 +20,8 @@ from fake_provider._wire._google import (
     pretty,
 )
 from fake_provider._wire._headers import Headers, override, retry_after
-from fake_provider._wire._named import Coded
 from fake_provider._wire._openai_paths import is_behind
-from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
+from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Failure, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +57,7 @@ class Gemini:
         "GOOGLE_API_KEY": "fake-provider",
         "GOOGLE_GEMINI_BASE_URL": "https://generativelanguage.googleapis.com",
     }
-    named: Mapping[Name, Coded] = {"overloaded": Coded(503)}
+    named: Mapping[Name, Failure] = {"overloaded": Failure(503)}
 
     def owns(self, path: str) -> bool:
         """Return True for a verb of this API on a model, unless it is behind another's name.
@@ -134,7 +133,7 @@ class Gemini:
                 "generateContent. Call ListModels to see the list of available models and their "
                 "supported methods."
             )
-            return self.error(404, "NOT_FOUND", text, ids, wall_ns)
+            return self.error(Failure(404, "NOT_FOUND", text), ids, wall_ns)
         return json_reply(200, pretty(_model(model)), ids, wall_ns)
 
     def counted(self, moment: Moment, input_tokens: int) -> Reply:
@@ -160,21 +159,15 @@ class Gemini:
             moment.wall_ns,
         )
 
-    def error(
-        self,
-        status: int,
-        kind: str | None,
-        message: str | None,
-        ids: Ids,
-        wall_ns: int,
-        headers: Headers = (),
-    ) -> Reply:
+    def error(self, failure: Failure, ids: Ids, wall_ns: int) -> Reply:
         """Return any other error; `kind` is the name of a status, such as `"UNAVAILABLE"`."""
+        status, kind, message, headers = failure
         reply = json_reply(status, pretty(error(status, message, kind)), ids, wall_ns)
         return Reply(status, override(reply.headers, headers), reply.chunks)
 
-    def stream_error(self, ask: Ask, status: int, kind: str | None, ids: Ids, sent: int) -> Chunk:  # noqa: ARG002
+    def stream_error(self, ask: Ask, failure: Failure, ids: Ids, sent: int) -> Chunk:  # noqa: ARG002
         """Return the error in the place of a part of the stream."""
+        status, kind, *_ = failure
         told = error(status, kind=kind)
         if _is_sse(ask):
             compact = json.dumps(told, separators=(",", ":"))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from fake_provider._limits import DAY_S
 from fake_provider._wire._compatible import Compatible, compact
 from fake_provider._wire._headers import NS_PER_MS, Headers, ceil_div, go_duration, wait_ns
-from fake_provider._wire._named import Coded
 from fake_provider._wire._openai_errors import used
 from fake_provider._wire._openai_headers import limit_headers
+from fake_provider._wire._shapes import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ class Groq(Compatible):
     }
     forms: tuple[Form, ...] = ("chat", "responses", "models")
     models = ("llama-3.3-70b-versatile", "openai/gpt-oss-120b", "openai/gpt-oss-20b")
-    named: Mapping[Name, Coded] = {"overloaded": Coded(503)}
+    named: Mapping[Name, Failure] = {"overloaded": Failure(503)}
 
     def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429 that names the limit, what is used and asked for, and the wait."""

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fake_provider._limits import DAY_S
 from fake_provider._wire._compatible import Compatible, compact
-from fake_provider._wire._named import Coded
 from fake_provider._wire._openai_headers import stated_levels
-from fake_provider._wire._shapes import BadRequest
+from fake_provider._wire._shapes import BadRequest, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +53,7 @@ class Mistral(Compatible):
     }
     names_wait = False
     counts_cached = False
-    named: Mapping[Name, Coded] = {"overloaded": Coded(429, "service_tier_capacity_exceeded")}
+    named: Mapping[Name, Failure] = {"overloaded": Failure(429, "service_tier_capacity_exceeded")}
 
     def keyless(self) -> BadRequest:
         """Return the refusal of a request without a key."""

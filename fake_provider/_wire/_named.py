@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from fake_provider._limit import Limit
 from fake_provider._limiters import Level
-from fake_provider._wire._shapes import NO_HINT, Refusal
+from fake_provider._wire._shapes import NO_HINT, Failure, Refusal
 
 if TYPE_CHECKING:
     from fake_provider._wire._dialects import Dialect
@@ -28,24 +28,12 @@ TERMINAL: frozenset[str] = frozenset({"insufficient-quota", "spend-cap", "too-la
 _EVERYWHERE: tuple[Name, ...] = ("concurrency", "too-large", "windowless")
 
 
-class Coded(NamedTuple):
-    """An error of a dialect.
-
-    Args:
-        status: HTTP status.
-        code: The dialect's error type or code; None for the usual one of the status.
-    """
-
-    status: int
-    code: str | None = None
-
-
 def names_of(dialect: Dialect) -> tuple[Name, ...]:
     """Return the names of the answers that a dialect has."""
     return tuple(name for name in NAMES if name in dialect.named or name in _EVERYWHERE)
 
 
-def coded(dialect: Dialect, name: Name) -> Coded:
+def named_failure(dialect: Dialect, name: Name) -> Failure:
     """Return what a dialect calls a named answer, a refusal that says nothing if it has no word.
 
     Raises:
@@ -57,7 +45,7 @@ def coded(dialect: Dialect, name: Name) -> Coded:
             f"kind must be one that the dialect {dialect.name} has ({', '.join(known)}), "
             f"got {name!r}"
         )
-    return dialect.named.get(name, Coded(429))
+    return dialect.named.get(name, Failure(429))
 
 
 def named_reply(dialect: Dialect, name: Name, moment: Moment, tokens: int) -> Reply:
@@ -72,7 +60,7 @@ def named_reply(dialect: Dialect, name: Name, moment: Moment, tokens: int) -> Re
     Raises:
         ValueError: No such answer is known of this provider.
     """
-    status, code = coded(dialect, name)
+    failure = named_failure(dialect, name)
     if name == "too-large" and name not in dialect.named:
         requested = max(tokens, 2)
         limit = Limit(kind="tokens", amount=requested - 1)
@@ -81,4 +69,4 @@ def named_reply(dialect: Dialect, name: Name, moment: Moment, tokens: int) -> Re
         limit = Limit(kind="concurrent", amount=1)
         busy = moment._replace(levels=(Level(limit, 0, 0),))
         return dialect.refused(busy, Refusal(limit, NO_HINT, 1))
-    return dialect.error(status, code, None, moment.ids, moment.wall_ns)
+    return dialect.error(failure, moment.ids, moment.wall_ns)

@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from fake_provider._wire._headers import NS_PER_S, Headers, override, retry_after
-from fake_provider._wire._named import Coded
 from fake_provider._wire._openai_ask import asked
 from fake_provider._wire._openai_chat import chunks, completion
 from fake_provider._wire._openai_embeddings import embeddings
@@ -17,7 +16,7 @@ from fake_provider._wire._openai_managed import JSON, managed_body, unknown_url
 from fake_provider._wire._openai_paths import FAMILY, MANAGED, Form, first_part, form_of, is_behind
 from fake_provider._wire._openai_responses import error_event, events, response
 from fake_provider._wire._prompt import quoted
-from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
+from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Failure, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,11 +62,11 @@ class OpenAI:
     )
     # What is told of each model.
     told: Mapping[str, Any] = {"owned_by": "system"}
-    named: Mapping[Name, Coded] = {
-        "acceleration": Coded(429, "slow_down"),
-        "insufficient-quota": Coded(429, "insufficient_quota"),
-        "overloaded": Coded(503),
-        "spend-cap": Coded(429, "organization_spend_limit_exceeded"),
+    named: Mapping[Name, Failure] = {
+        "acceleration": Failure(429, "slow_down"),
+        "insufficient-quota": Failure(429, "insufficient_quota"),
+        "overloaded": Failure(503),
+        "spend-cap": Failure(429, "organization_spend_limit_exceeded"),
     }
 
     def owns(self, path: str) -> bool:
@@ -155,7 +154,7 @@ class OpenAI:
             models = dict.fromkeys(self.models, self.told)
             kind, body = managed_body(request, shelf, ids, wall_ns, models)
         except BadRequest as error:
-            return self.error(error.status, error.kind, error.message, ids, wall_ns)
+            return self.error(Failure(error.status, error.kind, error.message), ids, wall_ns)
         return self._json(200, body, (), ids, wall_ns, kind)
 
     def counted(self, moment: Moment, input_tokens: int) -> Reply:
@@ -173,7 +172,9 @@ class OpenAI:
         """
         if refusal.limit.algorithm == "acceleration":
             headers = retry_after(refusal.hint, moment.wall_ns)
-            return self.error(429, "slow_down", None, moment.ids, moment.wall_ns, headers)
+            return self.error(
+                Failure(429, "slow_down", headers=headers), moment.ids, moment.wall_ns
+            )
         level = next(level for level in moment.levels if level.limit == refusal.limit)
         body = refusal_body(moment.ask.model, level, refusal.hint, refusal.requested)
         limits = self.limit_headers(moment.ask, moment.levels, refusal.limit, refusal.hint)
@@ -195,28 +196,15 @@ class OpenAI:
             429, body, self.limit_headers(moment.ask, moment.levels), moment.ids, moment.wall_ns
         )
 
-    def error(
-        self,
-        status: int,
-        kind: str | None,
-        message: str | None,
-        ids: Ids,
-        wall_ns: int,
-        headers: Headers = (),
-    ) -> Reply:
+    def error(self, failure: Failure, ids: Ids, wall_ns: int) -> Reply:
         """Return any other error; `kind` is an error code, or a type where there is no code."""
+        status, kind, message, headers = failure
         reply = self._json(status, self.error_body(status, kind, message), (), ids, wall_ns)
         return reply._replace(headers=override(reply.headers, headers))
 
-    def stream_error(
-        self,
-        ask: Ask,
-        status: int,
-        kind: str | None,
-        ids: Ids,  # noqa: ARG002
-        sent: int,
-    ) -> Chunk:
+    def stream_error(self, ask: Ask, failure: Failure, ids: Ids, sent: int) -> Chunk:  # noqa: ARG002
         """Return the error as an event, after which the stream ends."""
+        status, kind, *_ = failure
         error = json.loads(self.error_body(status, kind, None))
         if _form(ask) == "responses":
             return error_event(json.dumps(error["error"], separators=(",", ":")), sent)

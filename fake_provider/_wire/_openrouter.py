@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fake_provider._limits import DAY_S
 from fake_provider._wire._compatible import Compatible, compact
 from fake_provider._wire._headers import NS_PER_MS, ceil_div
-from fake_provider._wire._named import Coded
-from fake_provider._wire._shapes import BadRequest, Chunk
+from fake_provider._wire._shapes import BadRequest, Chunk, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +43,9 @@ class OpenRouter(Compatible):
     # OpenRouter states its limits in the body of a refusal.
     states_limits = False
     comment = b": OPENROUTER PROCESSING\n\n"
-    named: Mapping[Name, Coded] = {
-        "insufficient-quota": Coded(402),
-        "overloaded": Coded(503),
+    named: Mapping[Name, Failure] = {
+        "insufficient-quota": Failure(402),
+        "overloaded": Failure(503),
     }
 
     def keyless(self) -> BadRequest:
@@ -74,15 +73,9 @@ class OpenRouter(Compatible):
         """Return the 429 without its metadata: nothing tells that no wait helps."""
         return self._json(429, _body(429, _MESSAGES[429]), (), moment.ids, moment.wall_ns)
 
-    def stream_error(
-        self,
-        ask: Ask,
-        status: int,
-        kind: str | None,
-        ids: Ids,
-        sent: int,  # noqa: ARG002
-    ) -> Chunk:
+    def stream_error(self, ask: Ask, failure: Failure, ids: Ids, sent: int) -> Chunk:  # noqa: ARG002
         """Return a chunk with an error beside choices that end by it."""
+        status, kind, *_ = failure
         event = {
             "id": self.completion_id(ids, 0),
             "object": "chat.completion.chunk",

@@ -188,6 +188,22 @@ class Refusal(NamedTuple):
     requested: int
 
 
+class Failure(NamedTuple):
+    """An error that a dialect renders.
+
+    Args:
+        status: HTTP status.
+        kind: The dialect's error type or code; None for the usual one of the status.
+        message: What is wrong; None for the provider's usual wording.
+        headers: Headers to add, or to put in place of the dialect's own.
+    """
+
+    status: int
+    kind: str | None = None
+    message: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 class BadRequest(Exception):  # noqa: N818  (it is an answer, not a failure of ours)
     """A request that no wait can cure: answered 400, 401, 404 or 413.
 

@@ -28,9 +28,8 @@ from fake_provider._wire._google import (
     json_reply,
     pretty,
 )
-from fake_provider._wire._headers import Headers, override, retry_after
-from fake_provider._wire._named import Coded
-from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Reply
+from fake_provider._wire._headers import override, retry_after
+from fake_provider._wire._shapes import Ask, BadRequest, Chunk, Failure, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +70,7 @@ class Vertex:
     env: Mapping[str, str] = {
         "ANTHROPIC_VERTEX_BASE_URL": "https://aiplatform.googleapis.com/v1",
     }
-    named: Mapping[Name, Coded] = {"overloaded": Coded(529, "overloaded_error")}
+    named: Mapping[Name, Failure] = {"overloaded": Failure(529, "overloaded_error")}
 
     def owns(self, path: str) -> bool:
         """Return True for a verb on one of Anthropic's models."""
@@ -117,7 +116,7 @@ class Vertex:
 
     def managed(self, request: Request, shelf: Shelf, ids: Ids, wall_ns: int) -> Reply:  # noqa: ARG002
         """Return that there is no such endpoint: none is answered."""
-        return self.error(404, None, None, ids, wall_ns)
+        return self.error(Failure(404), ids, wall_ns)
 
     def counted(self, moment: Moment, input_tokens: int) -> Reply:
         """Return the count of input tokens."""
@@ -140,16 +139,9 @@ class Vertex:
             moment.wall_ns,
         )
 
-    def error(
-        self,
-        status: int,
-        kind: str | None,
-        message: str | None,
-        ids: Ids,
-        wall_ns: int,
-        headers: Headers = (),
-    ) -> Reply:
+    def error(self, failure: Failure, ids: Ids, wall_ns: int) -> Reply:
         """Return any other error; `kind` is Anthropic's type, or Google's name of a status."""
+        status, kind, message, headers = failure
         named = kind or (error_type(status) if status == 529 else None)
         if named in _OWN_ERRORS:
             text = message or default_message(status, named, wall_ns)
@@ -158,15 +150,9 @@ class Vertex:
             reply = json_reply(status, pretty(error(status, message, kind)), ids, wall_ns)
         return Reply(status, override(reply.headers, headers), reply.chunks)
 
-    def stream_error(
-        self,
-        ask: Ask,  # noqa: ARG002
-        status: int,
-        kind: str | None,
-        ids: Ids,
-        sent: int,  # noqa: ARG002
-    ) -> Chunk:
+    def stream_error(self, ask: Ask, failure: Failure, ids: Ids, sent: int) -> Chunk:  # noqa: ARG002
         """Return Anthropic's `error` event."""
+        status, kind, *_ = failure
         return error_event(status, kind, request_id(ids))
 
     def _refusal(self, ask: Ask, limit: Limit) -> str:

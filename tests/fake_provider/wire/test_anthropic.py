@@ -13,7 +13,17 @@ from fake_provider._limiters import Level
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._anthropic import Anthropic
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
+from fake_provider._wire._shapes import (
+    Ask,
+    BadRequest,
+    Failure,
+    Hint,
+    Ids,
+    Moment,
+    Refusal,
+    Request,
+    Usage,
+)
 from tests.fake_provider.wire.wiring import NOW, S, body, loaded
 
 many = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -284,7 +294,7 @@ def test_two_runs_of_one_seed_render_the_same_bytes() -> None:
             DIALECT.served(Moment(ASK, LEVELS, ids, NOW), PLAIN, Usage(1, 2)),
             DIALECT.served(Moment(STREAM, LEVELS, ids, NOW), PLAIN, Usage(1, 2)),
             refused(ASK, ids),
-            DIALECT.error(529, None, None, ids, NOW),
+            DIALECT.error(Failure(529), ids, NOW),
         ]
 
     assert run(1) == run(1)

@@ -6,7 +6,7 @@ import pytest
 
 from fake_provider._limits import Limits
 from fake_provider._wire._anthropic import Anthropic
-from fake_provider._wire._shapes import NO_HINT, Ask, Ids, Moment, Refusal
+from fake_provider._wire._shapes import NO_HINT, Ask, Failure, Ids, Moment, Refusal
 from tests.fake_provider.wire.wiring import NOW, S, body, full, loaded
 
 DIALECT = Anthropic()
@@ -73,7 +73,7 @@ ERRORS = [
 @pytest.mark.parametrize(("status", "kind", "error", "retry"), ERRORS)
 def test_every_error_has_the_shape_of_its_status(status, kind, error, retry) -> None:
     """Body and advice by status or code; an unknown status falls back to its family."""
-    reply = DIALECT.error(status, kind, None, Ids(0), NOW)
+    reply = DIALECT.error(Failure(status, kind), Ids(0), NOW)
     headers = dict(reply.headers)
     expected = f'{{"type":"error","error":{error},"request_id":"{headers["request-id"]}"}}'
     assert (reply.status, body(reply).decode()) == (status, expected)
@@ -84,14 +84,14 @@ def test_every_error_has_the_shape_of_its_status(status, kind, error, retry) -> 
 def test_a_spend_cap_in_december_ends_in_january() -> None:
     """Access comes back on the first of the next month, also over the turn of the year."""
     december = 1_797_000_000 * S
-    reply = DIALECT.error(429, "enforced_spend_limit_reached", None, Ids(0), december)
+    reply = DIALECT.error(Failure(429, "enforced_spend_limit_reached"), Ids(0), december)
     assert "regain access on 2027-01-01 at 00:00 UTC" in loaded(reply)["error"]["message"]
 
 
 def test_an_error_says_what_it_is_told_to() -> None:
     """A given type, message and headers take the place of the usual ones."""
     given_headers = (("Retry-After", "5"), ("X-Should-Retry", "false"))
-    reply = DIALECT.error(529, "custom_error", "Busy.", Ids(0), NOW, given_headers)
+    reply = DIALECT.error(Failure(529, "custom_error", "Busy.", given_headers), Ids(0), NOW)
     assert loaded(reply)["error"] == {"details": None, "type": "custom_error", "message": "Busy."}
     names = [name for name, _ in reply.headers]
     assert len(names) == len(set(names))

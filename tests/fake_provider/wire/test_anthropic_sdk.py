@@ -13,7 +13,7 @@ from anthropic.types.shared.ramp_limit_exceeded_error import RampLimitExceededEr
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._anthropic import Anthropic
-from fake_provider._wire._shapes import NO_HINT, Hint, Moment, Refusal, Usage
+from fake_provider._wire._shapes import NO_HINT, Failure, Hint, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, full, transport
 
 DIALECT = Anthropic()
@@ -103,7 +103,7 @@ def test_the_sdk_raises_a_rate_limit_error() -> None:
 )
 def test_the_sdk_has_a_class_for_each_error(status, kind, expected) -> None:
     """Status and code lead to the SDK's own exception."""
-    client = sdk(lambda ask, ids: DIALECT.error(status, kind, None, ids, NOW))
+    client = sdk(lambda ask, ids: DIALECT.error(Failure(status, kind), ids, NOW))
     with pytest.raises(expected) as caught:
         client.messages.create(**BODY)
     assert type(caught.value) is expected

@@ -14,7 +14,17 @@ from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._bedrock import Bedrock
 from fake_provider._wire._eventstream import event, exception, frame
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
+from fake_provider._wire._shapes import (
+    Ask,
+    BadRequest,
+    Failure,
+    Hint,
+    Ids,
+    Moment,
+    Refusal,
+    Request,
+    Usage,
+)
 from tests.fake_provider.wire.wiring import NOW, body, frames, full, loaded
 
 DIALECT = Bedrock()
@@ -180,7 +190,7 @@ def test_a_wait_that_is_asked_for_is_named_as_aws_names_it(form, expected):
 )
 def test_every_exception_has_its_status_and_wording(status, kind, name, message):
     """A header names the exception, the body says what is wrong."""
-    reply = DIALECT.error(status, kind, None, Ids(0), NOW)
+    reply = DIALECT.error(Failure(status, kind), Ids(0), NOW)
     assert dict(reply.headers)["x-amzn-errortype"] == name
     assert loaded(reply)["message"].startswith(message)
 

@@ -12,7 +12,7 @@ from fake_provider._hosts import Hosts
 from fake_provider._limits import Limits
 from fake_provider._wire import DIALECTS, Dialect, variables
 from fake_provider._wire._answer import PLAIN
-from fake_provider._wire._shapes import NO_HINT, Ask, Hint, Ids, Moment, Refusal, Usage
+from fake_provider._wire._shapes import NO_HINT, Ask, Failure, Hint, Ids, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, body, full
 
 EVERY = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
@@ -226,7 +226,7 @@ def test_every_dialect_s_answers_are_complete(dialect: Dialect) -> None:
         dialect.counted(Moment(ASK, (), ids, NOW), 1),
         dialect.refused(Moment(ASK, levels, ids, NOW), Refusal(limit, hint, 9)),
         dialect.too_large(Moment(ASK, levels, ids, NOW), Refusal(limit, NO_HINT, 2_000)),
-        dialect.error(500, None, None, ids, NOW),
+        dialect.error(Failure(500), ids, NOW),
     ]
     for reply in replies:
         headers = dict(reply.headers)

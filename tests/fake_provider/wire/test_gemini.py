@@ -15,6 +15,7 @@ from fake_provider._wire._shapes import (
     Ask,
     BadRequest,
     Content,
+    Failure,
     Hint,
     Ids,
     Moment,
@@ -272,7 +273,7 @@ def test_too_large_cannot_be_told_from_any_refusal_but_names_no_wait():
 )
 def test_every_error_has_google_s_shape(status, kind, expected, message):
     """Code, message and the name of the status."""
-    error = loaded(DIALECT.error(status, kind, None, Ids(0), NOW))["error"]
+    error = loaded(DIALECT.error(Failure(status, kind), Ids(0), NOW))["error"]
     assert list(error) == ["code", "message", "status"]
     assert (error["code"], error["status"]) == (status, expected)
     assert error["message"].startswith(message)
@@ -353,7 +354,7 @@ def test_an_error_takes_the_place_of_a_part():
     """In either form the stream can still be read up to its error."""
     for ask, sent in ((LIST, 1), (LIST, 0), (SSE, 1)):
         reply = DIALECT.served(Moment(ask, (), Ids(0), NOW), PLAIN, Usage(1, 9))
-        error = DIALECT.stream_error(ask, 503, None, Ids(0), sent)
+        error = DIALECT.stream_error(ask, Failure(503), Ids(0), sent)
         text = (b"".join(chunk.data for chunk in reply.chunks[:sent]) + error.data).decode()
         if ask is SSE:
             text = "[" + text.replace("data: ", "").strip().replace("\r\n\r\n", ",") + "]"

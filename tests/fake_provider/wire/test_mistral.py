@@ -11,7 +11,7 @@ from fake_provider import Answer, FakeProvider, Fault
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._mistral import Mistral
-from fake_provider._wire._shapes import Ask, Hint, Ids, Moment, Refusal, Usage
+from fake_provider._wire._shapes import Ask, Failure, Hint, Ids, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, body, extras, full, loaded
 
 DIALECT = Mistral()
@@ -160,7 +160,7 @@ def test_too_large_cannot_be_told_from_any_refusal():
 )
 def test_every_error_has_mistral_s_shape(status, code, expected):
     """Flat, with the status inside; one without a key has nothing but a word."""
-    assert loaded(DIALECT.error(status, code, None, Ids(0), NOW)) == expected
+    assert loaded(DIALECT.error(Failure(status, code), Ids(0), NOW)) == expected
 
 
 def test_a_request_without_a_key_is_unauthorized():

@@ -13,7 +13,17 @@ from fake_provider._limiters import Level
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._openai import OpenAI
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
+from fake_provider._wire._shapes import (
+    Ask,
+    BadRequest,
+    Failure,
+    Hint,
+    Ids,
+    Moment,
+    Refusal,
+    Request,
+    Usage,
+)
 from tests.fake_provider.wire.wiring import NOW, SECOND, body, loaded
 
 many = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -301,7 +311,7 @@ def test_two_runs_of_one_seed_render_the_same_bytes() -> None:
         return [
             DIALECT.served(Moment(ASK, LEVELS, ids, NOW), PLAIN, Usage(1, 2)),
             DIALECT.served(Moment(WITH_USAGE, LEVELS, ids, NOW), PLAIN, Usage(1, 2)),
-            DIALECT.error(503, None, None, ids, NOW),
+            DIALECT.error(Failure(503), ids, NOW),
         ]
 
     assert run(1) == run(1)

@@ -16,7 +16,7 @@ from fake_provider._wire._headers import go_duration
 from fake_provider._wire._openai import OpenAI
 from fake_provider._wire._openai_errors import error_body
 from fake_provider._wire._openai_headers import limit_headers
-from fake_provider._wire._shapes import NO_HINT, Ask, Hint, Ids, Moment, Refusal
+from fake_provider._wire._shapes import NO_HINT, Ask, Failure, Hint, Ids, Moment, Refusal
 from tests.fake_provider.wire.wiring import NOW, S, body, full, loaded
 
 many = settings(max_examples=300, deadline=None, derandomize=True, database=None)
@@ -226,7 +226,7 @@ def test_the_quota_s_body_has_the_bytes_that_were_seen() -> None:
     short = "You exceeded your current quota, please check your plan and billing details."
     quota = "insufficient_quota"
     assert len(error_body(short, quota, quota)) == 222
-    reply = DIALECT.error(429, quota, None, Ids(0), NOW)
+    reply = DIALECT.error(Failure(429, quota), Ids(0), NOW)
     assert len(body(reply)) == 337
     assert loaded(reply)["error"]["type"] == loaded(reply)["error"]["code"] == quota
     assert not any("ratelimit" in name or "retry" in name for name, _ in reply.headers)
@@ -267,7 +267,7 @@ def test_the_quota_s_body_has_the_bytes_that_were_seen() -> None:
 )
 def test_every_error_has_the_type_and_code_of_its_kind(status, kind, type_, code, text) -> None:
     """Type, code and wording by kind or status; an unknown code keeps its name."""
-    reply = DIALECT.error(status, kind, None, Ids(0), NOW)
+    reply = DIALECT.error(Failure(status, kind), Ids(0), NOW)
     error = loaded(reply)["error"]
     assert reply.status == status
     assert (error["type"], error["param"], error["code"]) == (type_, None, code)
@@ -276,7 +276,9 @@ def test_every_error_has_the_type_and_code_of_its_kind(status, kind, type_, code
 
 def test_an_error_says_what_it_is_told_to() -> None:
     """A given message and headers take the place of the usual ones."""
-    reply = DIALECT.error(503, None, "Busy.", Ids(0), NOW, (("Retry-After", "5"), ("Server", "x")))
+    reply = DIALECT.error(
+        Failure(503, message="Busy.", headers=(("Retry-After", "5"), ("Server", "x"))), Ids(0), NOW
+    )
     headers = dict(reply.headers)
     assert message(reply) == "Busy."
     assert (headers["retry-after"], headers["server"]) == ("5", "x")

@@ -14,7 +14,17 @@ from fake_provider import Answer, FakeProvider, Fault
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._openai import OpenAI
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request, Usage
+from fake_provider._wire._shapes import (
+    Ask,
+    BadRequest,
+    Failure,
+    Hint,
+    Ids,
+    Moment,
+    Refusal,
+    Request,
+    Usage,
+)
 from tests.fake_provider.wire.wiring import NOW, SECOND, body, extras, full, loaded, strict
 
 DIALECT = OpenAI()
@@ -211,7 +221,7 @@ def test_the_sdk_raises_a_rate_limit_error():
 
 def test_an_error_in_a_stream_is_an_event_with_the_next_number():
     """The error is nested, as it has been seen, and carries the number after the last event's."""
-    chunk = DIALECT.stream_error(ASK, 503, None, Ids(0), 2)
+    chunk = DIALECT.stream_error(ASK, Failure(503), Ids(0), 2)
     name, data = chunk.data.decode().removesuffix("\n\n").split("\n")
     assert name == "event: error"
     assert json.loads(data.removeprefix("data: ")) == {

@@ -9,7 +9,7 @@ import pytest
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._openai import OpenAI
-from fake_provider._wire._shapes import NO_HINT, Hint, Moment, Refusal, Usage
+from fake_provider._wire._shapes import NO_HINT, Failure, Hint, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, full, transport
 
 DIALECT = OpenAI()
@@ -90,9 +90,9 @@ def test_the_sdk_reads_what_is_too_large_as_a_rate_limit() -> None:
 def test_the_sdk_has_a_class_for_each_error(status, kind, expected, code) -> None:
     """Status leads to the SDK's exception, the code is read from the body."""
     with pytest.raises(expected) as caught:
-        sdk(lambda ask, ids: DIALECT.error(status, kind, None, ids, NOW)).chat.completions.create(
-            **BODY
-        )
+        sdk(
+            lambda ask, ids: DIALECT.error(Failure(status, kind), ids, NOW)
+        ).chat.completions.create(**BODY)
     assert caught.value.code == code
 
 

@@ -9,7 +9,7 @@ from fake_provider import FakeProvider, Fault
 from fake_provider._limits import Limits
 from fake_provider._wire._answer import PLAIN, TEXT
 from fake_provider._wire._openrouter import OpenRouter
-from fake_provider._wire._shapes import Ask, Hint, Ids, Moment, Refusal, Usage
+from fake_provider._wire._shapes import Ask, Failure, Hint, Ids, Moment, Refusal, Usage
 from tests.fake_provider.wire.wiring import NOW, body, extras, full, loaded
 
 DIALECT = OpenRouter()
@@ -87,7 +87,7 @@ def test_the_sdk_backs_off_by_itself():
 
 def test_another_provider_s_refusal_is_wrapped():
     """Kind `upstream` names the provider and gives its words."""
-    reply = DIALECT.error(429, "upstream", None, Ids(0), NOW)
+    reply = DIALECT.error(Failure(429, "upstream"), Ids(0), NOW)
     whole = loaded(reply)
     assert (whole["error"]["message"], whole["error"]["code"]) == ("Provider returned error", 429)
     assert list(whole["error"]["metadata"]) == ["provider_name", "raw"]

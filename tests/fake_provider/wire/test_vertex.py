@@ -10,7 +10,16 @@ import pytest
 from fake_provider import Answer, FakeProvider, Fault
 from fake_provider._limits import Limits
 from fake_provider._wire._anthropic_clouds import own_name
-from fake_provider._wire._shapes import Ask, BadRequest, Hint, Ids, Moment, Refusal, Request
+from fake_provider._wire._shapes import (
+    Ask,
+    BadRequest,
+    Failure,
+    Hint,
+    Ids,
+    Moment,
+    Refusal,
+    Request,
+)
 from fake_provider._wire._vertex import Vertex
 from tests.fake_provider.wire.wiring import NOW, full, loaded
 
@@ -125,7 +134,7 @@ def test_the_endpoint_of_all_regions_says_no_more_than_that_it_is_exhausted():
 )
 def test_errors_of_the_model_are_anthropic_s_and_the_rest_google_s(status, kind, type_):
     """An overload is worded by Anthropic, an outage by Google."""
-    error = loaded(DIALECT.error(status, kind, None, Ids(0), NOW))["error"]
+    error = loaded(DIALECT.error(Failure(status, kind), Ids(0), NOW))["error"]
     assert error.get("type") == type_
     assert ("code" in error) == (type_ is None)
 

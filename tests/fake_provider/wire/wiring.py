@@ -10,7 +10,7 @@ from zlib import crc32
 import httpx2
 
 from fake_provider._limiters import Level
-from fake_provider._wire._shapes import BadRequest, Ids, Request
+from fake_provider._wire._shapes import BadRequest, Failure, Ids, Request
 
 S = 1_000_000_000
 # Friday, and a third of a second after it, so that cutting and rounding up differ.
@@ -70,7 +70,7 @@ def transport(dialect, answer):
         try:
             reply = answer(dialect.parse(parsed), ids)
         except BadRequest as bad:
-            reply = dialect.error(bad.status, bad.kind, bad.message, ids, NOW)
+            reply = dialect.error(Failure(bad.status, bad.kind, bad.message), ids, NOW)
         content = iter([chunk.data for chunk in reply.chunks]) if reply.stream else body(reply)
         return httpx2.Response(reply.status, headers=list(reply.headers), content=content)
 
