@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fake_provider._limiters import Level
     from fake_provider._limits import Limit
     from fake_provider._wire._openai_paths import Form
-    from fake_provider._wire._shapes import Ask, Content, Hint, Ids, Moment, Usage
+    from fake_provider._wire._shapes import Ask, Content, Hint, Ids, Moment, Refusal, Usage
 
 DONE = Chunk(b"data: [DONE]\n\n")
 
@@ -81,6 +81,12 @@ class Compatible(OpenAI):
         stream = tuple(Chunk((head + choice).encode(), tokens) for choice, tokens in steps)
         headers = (*self.envelope(SSE, moment.ids, moment.wall_ns), *limits)
         return Reply(200, headers, (*opening, *stream, DONE), stream=True)
+
+    def refusal_reply(self, moment: Moment, refusal: Refusal, body: bytes) -> Reply:
+        """Return a 429 with this body, the limits' headers and the wait."""
+        limits = self.limit_headers(moment.ask, moment.levels, refusal.limit, refusal.hint)
+        headers = (*limits, *self.waits(refusal.hint, moment.wall_ns))
+        return self._json(429, body, headers, moment.ids, moment.wall_ns)
 
     def waits(self, hint: Hint, wall_ns: int) -> Headers:
         """Return the header that names the wait, unless this provider sends none."""

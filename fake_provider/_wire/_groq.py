@@ -69,14 +69,7 @@ class Groq(Compatible):
             f"Requested {refusal.requested}.{again} {UPGRADE}"
         )
         body = _body(message, refusal.limit.unit, "rate_limit_exceeded")
-        limits = self.limit_headers(moment.ask, moment.levels, refusal.limit, refusal.hint)
-        return self._json(
-            429,
-            body,
-            (*limits, *self.waits(refusal.hint, moment.wall_ns)),
-            moment.ids,
-            moment.wall_ns,
-        )
+        return self.refusal_reply(moment, refusal, body)
 
     def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 413, with the code of a refusal and the advice not to retry."""

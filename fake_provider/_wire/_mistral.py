@@ -61,15 +61,8 @@ class Mistral(Compatible):
 
     def refused(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the 429, which names neither the limit nor the wait."""
-        limits = self.limit_headers(moment.ask, moment.levels, refusal.limit, refusal.hint)
         body = self.error_body(429, None, None)
-        return self._json(
-            429,
-            body,
-            (*limits, *self.waits(refusal.hint, moment.wall_ns)),
-            moment.ids,
-            moment.wall_ns,
-        )
+        return self.refusal_reply(moment, refusal, body)
 
     def too_large(self, moment: Moment, refusal: Refusal) -> Reply:
         """Return the same 429 as for any refusal: nothing tells that no wait helps."""
