@@ -201,6 +201,7 @@ def test_workers_that_hand_each_other_work_for_ever_do_not_hold_the_end_up():
     with VirtualClock():
         for thread in pair:
             thread.start()
+    assert [thread.is_alive() for thread in pair] == [True, True]
     ends.set()
     for semaphore in turns:
         semaphore.release()
